@@ -1,0 +1,146 @@
+import {
+  deployStates,
+  drainDeadlineActions,
+  failureActions,
+  hostOrders,
+  hostStepStates,
+  strategies,
+} from "@valet/shared";
+import { z } from "zod";
+import {
+  digestSchema,
+  environmentSchema,
+  idSchema,
+  imageTagSchema,
+  isoTimeSchema,
+  pageOf,
+  paginationQuerySchema,
+  serviceSchema,
+} from "./common.ts";
+
+const ms = (min: number, max: number) => z.number().int().min(min).max(max);
+/** Every knob may be overridden per deploy; what is absent keeps the default of the environment. */
+export const knobsOverrideSchema = z.strictObject({
+  strategy: z.enum(strategies).optional(),
+  order: z.enum(hostOrders).optional(),
+  maxParallel: z.number().int().min(1).max(1000).optional(),
+  maxUnavailable: z.number().int().min(0).max(1000).optional(),
+  minHealthyMs: ms(0, 600_000).optional(),
+  healthyDeadlineMs: ms(1000, 3_600_000).optional(),
+  progressDeadlineMs: ms(1000, 86_400_000).optional(),
+  failureAction: z.enum(failureActions).optional(),
+  drainTimeoutMs: ms(0, 86_400_000).optional(),
+  drainPollMs: ms(10, 600_000).optional(),
+  drainDeadlineAction: z.enum(drainDeadlineActions).optional(),
+  rollbackWindowMs: ms(0, 7 * 86_400_000).optional(),
+});
+export type KnobsOverride = z.infer<typeof knobsOverrideSchema>;
+export const knobsSchema = knobsOverrideSchema.required();
+
+/** POST /admin/deploys: a deploy without a webhook. */
+export const deployCreateSchema = z.strictObject({
+  environment: environmentSchema,
+  service: serviceSchema.default("ghosthands"),
+  imageTag: imageTagSchema,
+  imageDigest: digestSchema.optional(),
+  knobs: knobsOverrideSchema.default({}),
+  sandboxIds: z.array(idSchema).max(10_000).optional(),
+  reason: z.string().max(500).default(""),
+});
+export const deployActionSchema = z.strictObject({
+  reason: z.string().max(500).default(""),
+  /** Refuse (409) unless the deploy is still at this revision. */
+  revision: z.number().int().optional(),
+});
+export const deployTriggerSchema = deployActionSchema.extend({ knobs: knobsOverrideSchema.optional() });
+export const deployRollbackSchema = deployActionSchema.extend({ toDigest: digestSchema.optional() });
+
+export const deployHostViewSchema = z.object({
+  sandboxId: idSchema,
+  sandboxName: z.string(),
+  step: z.enum(hostStepStates),
+  status: z.enum(hostStepStates),
+  order: z.enum(hostOrders),
+  /** What happened or what it waits for, for people. */
+  reason: z.string(),
+  message: z.string(),
+  oldGeneration: z.number().int().nullable(),
+  newGeneration: z.number().int().nullable(),
+  reportedDigest: z.string().nullable(),
+  activeTaskCount: z.number().int().nullable(),
+  startedAt: isoTimeSchema.nullable(),
+  endedAt: isoTimeSchema.nullable(),
+});
+export const deploySummarySchema = z.object({
+  id: idSchema,
+  environment: z.string(),
+  service: z.string(),
+  imageTag: z.string(),
+  imageDigest: z.string().nullable(),
+  previousTag: z.string().nullable(),
+  previousDigest: z.string().nullable(),
+  commitSha: z.string().nullable(),
+  commitMessage: z.string().nullable(),
+  state: z.enum(deployStates),
+  stateReason: z.string(),
+  /** Whom or what it waits for; empty when nothing. */
+  waitingOn: z.array(z.string()),
+  trigger: z.string(),
+  createdBy: z.string(),
+  revision: z.number().int(),
+  hostsTotal: z.number().int(),
+  hostsUpdated: z.number().int(),
+  hostsFailed: z.number().int(),
+  createdAt: isoTimeSchema,
+  startedAt: isoTimeSchema.nullable(),
+  endedAt: isoTimeSchema.nullable(),
+});
+export type DeploySummary = z.infer<typeof deploySummarySchema>;
+export const deployDecisionSchema = z.object({
+  seq: z.number().int(),
+  at: isoTimeSchema,
+  actor: z.string(),
+  summary: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+/** The two clocks and the two promises. null: not known yet. */
+export const deployMeasuresSchema = z.object({
+  newWorkOnNewVersionMs: z.number().nullable(),
+  lastOldTaskEndedMs: z.number().nullable(),
+  tasksLost: z.number().int().nullable(),
+  minCapacityPct: z.number().nullable(),
+});
+export const deployViewSchema = deploySummarySchema.extend({
+  knobs: knobsSchema,
+  hosts: z.array(deployHostViewSchema),
+  decisions: z.array(deployDecisionSchema),
+  measures: deployMeasuresSchema,
+});
+export type DeployView = z.infer<typeof deployViewSchema>;
+export const deployListQuerySchema = paginationQuerySchema.extend({
+  environment: environmentSchema.optional(),
+  service: serviceSchema.optional(),
+  state: z.enum(deployStates).optional(),
+  sortBy: z.enum(["createdAt", "state", "environment"]).default("createdAt"),
+});
+export const deployPageSchema = pageOf(deploySummarySchema);
+
+export const deployConfigSchema = z.strictObject({ autoDeployStaging: z.boolean(), autoDeployProd: z.boolean() });
+export const deployConfigPatchSchema = deployConfigSchema.partial();
+export type DeployConfig = z.infer<typeof deployConfigSchema>;
+
+export const releaseViewSchema = z.object({
+  id: idSchema,
+  service: serviceSchema,
+  version: z.string(),
+  imageTag: z.string(),
+  imageDigest: z.string().nullable(),
+  commitSha: z.string().nullable(),
+  commitMessage: z.string().nullable(),
+  createdAt: isoTimeSchema,
+});
+export const releaseListQuerySchema = paginationQuerySchema.extend({
+  service: serviceSchema.optional(),
+  sortBy: z.enum(["createdAt", "version"]).default("createdAt"),
+});
+export const releasePageSchema = pageOf(releaseViewSchema);

@@ -1,0 +1,37 @@
+import { defineConfig } from "vitest/config";
+
+/** `unit`: beside the code. `system`: tests/ with real processes, a real browser and real servers, one file at a time. */
+export default defineConfig({
+  resolve: { conditions: ["source"] },
+  ssr: { resolve: { conditions: ["source"] } },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: [
+            "apps/*/src/**/*.test.{ts,tsx}",
+            "packages/*/src/**/*.test.{ts,tsx}",
+            "GHOST-HANDS/packages/*/src/**/*.test.ts",
+            "tools/**/*.test.ts",
+          ],
+          maxWorkers: 2,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "system",
+          include: ["tests/**/*.test.ts"],
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
