@@ -1,5 +1,6 @@
 export * from "./states.ts";
 export * from "./transitions.ts";
+export * from "./deploy-actions.ts";
 export * from "./result.ts";
 export * from "./assert-never.ts";
 export * from "./clock.ts";
