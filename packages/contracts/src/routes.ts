@@ -1,0 +1,18 @@
+import { authRoutes } from "./routes-auth.ts";
+import { deployRoutes } from "./routes-deploys.ts";
+import { sandboxRoutes } from "./routes-sandboxes.ts";
+import { sessionRoutes } from "./routes-session.ts";
+import { taskRoutes } from "./routes-tasks.ts";
+import { webhookRoutes } from "./routes-webhooks.ts";
+
+/** The route table of the VALET API: server, OpenAPI and client are all made from it. */
+export const routes = {
+  ...authRoutes,
+  ...sandboxRoutes,
+  ...deployRoutes,
+  ...taskRoutes,
+  ...sessionRoutes,
+  ...webhookRoutes,
+};
+export type Routes = typeof routes;
+export type RouteName = keyof Routes;
