@@ -56,6 +56,10 @@ export const agentGenerationSchema = z.object({
   activeJobs: z.number().int().nullable(),
   restarts: z.number().int(),
   startedAt: z.string(),
+  /** Where apiPort and workerPort listen; the agent's own loopback address. */
+  host: z.string().optional(),
+  /** Why it is in this state, or why it failed. */
+  reason: z.string().optional(),
 });
 export type AgentGeneration = z.infer<typeof agentGenerationSchema>;
 
@@ -114,6 +118,8 @@ export const agentSettleCommandSchema = z.object({
   epoch,
   deploy_id: z.string().max(64),
   generation: z.number().int(),
+  /** How long the old generation stays warm; default 30 min. */
+  rollback_window_ms: z.number().int().min(0).max(604_800_000).optional(),
 });
 /**
  * POST /rollback: make `image_digest` (default: the recorded previous one) the serving generation again, waking a warm one or
@@ -130,3 +136,20 @@ export const agentErrorSchema = z.object({
   message: z.string().optional(),
   epoch: z.number().int().optional(),
 });
+
+/** GET /generations: every generation that is alive, newest first, and the last few that ended. */
+export const agentGenerationsSchema = z.object({ generations: z.array(agentGenerationSchema) });
+
+/** GET /workers: targeted workers of this host. */
+export const agentTargetedWorkerSchema = z.object({
+  worker_id: z.string(),
+  name: z.string(),
+  status_port: z.number().int(),
+  running: z.boolean(),
+  pid: z.number().int().nullable(),
+  image_digest: z.string().nullable(),
+  active_jobs: z.number().int().nullable(),
+  restarts: z.number().int(),
+});
+export type AgentTargetedWorker = z.infer<typeof agentTargetedWorkerSchema>;
+export const agentTargetedWorkersSchema = z.object({ workers: z.array(agentTargetedWorkerSchema) });

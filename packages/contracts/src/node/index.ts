@@ -1,2 +1,3 @@
 export * from "./signing.ts";
 export * from "./seal.ts";
+export * from "./attest.ts";
