@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 import { programOptions } from "../build-app.mjs";
 import { type SourcePatch, sourcePatches } from "./source-patches.ts";
@@ -45,7 +46,7 @@ export async function buildPrograms(root: string, patches: readonly SourcePatch[
 }
 
 /** Builds the dashboard unless its sources are what they were at the last build. Returns the folder to serve. */
-export function buildDashboard(root: string): string {
+export async function buildDashboard(root: string): Promise<string> {
   const folder = join(root, "apps", "web");
   const out = join(folder, "dist");
   const stampFile = join(out, ".sources");
