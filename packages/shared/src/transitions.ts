@@ -47,18 +47,21 @@ export const deployTransitions: TransitionTable<DeployState> = {
 };
 
 export const hostStepTransitions: TransitionTable<HostStepState> = {
-  pending: ["starting", "cordoned", "skipped", "failed"],
-  starting: ["verifying", "failed", "rolling_back"],
+  // pending or skipped -> rolling_back: a superseded deploy left the release that is now taken back on this host.
+  pending: ["starting", "cordoned", "skipped", "failed", "rolling_back"],
+  // starting -> pending, replacing -> draining: paused before the host had taken the command; it was fenced off.
+  starting: ["verifying", "failed", "rolling_back", "pending"],
   cordoned: ["draining", "failed", "rolling_back", "pending"],
   draining: ["replacing", "failed", "rolling_back", "pending"],
-  replacing: ["verifying", "failed", "rolling_back"],
+  replacing: ["verifying", "failed", "rolling_back", "draining"],
   verifying: ["handing_over", "updated", "failed", "rolling_back"],
   handing_over: ["updated", "failed", "rolling_back"],
-  updated: ["rolling_back"],
+  // updated -> failed: the new release became unhealthy before the deploy was over.
+  updated: ["rolling_back", "failed"],
   rolling_back: ["rolled_back", "failed"],
   rolled_back: [],
   failed: ["pending", "rolling_back"],
-  skipped: ["pending"],
+  skipped: ["pending", "rolling_back"],
 };
 
 export const taskTransitions: TransitionTable<TaskState> = {
