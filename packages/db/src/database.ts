@@ -1,0 +1,130 @@
+import pg from "pg";
+import type { QueryResultRow } from "pg";
+import { makeListener } from "./listener.ts";
+import type { Listener } from "./listener.ts";
+import type { Sql, Tx } from "./sql.ts";
+
+export interface DatabaseOptions {
+  url: string;
+  /** Direct address for LISTEN, when `url` goes through a transaction pooler. */
+  directUrl?: string;
+  /** Most connections at once. */
+  max?: number;
+  applicationName: string;
+  /** Gets errors that have no caller: idle connections and the listener's reconnects. */
+  onError?: (error: Error) => void;
+  /** A statement that takes longer fails; default 30 s. */
+  statementTimeoutMs?: number;
+}
+
+/** A pool of connections. `query` runs one statement, `tx` several in one transaction. */
+export interface Database extends Sql {
+  readonly pool: pg.Pool;
+  tx<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * LISTEN on a connection of its own; reconnects by itself, and calls `onReconnect` when notifications may have been missed.
+   */
+  listen(
+    channels: readonly string[],
+    onNotify: (channel: string, payload: string) => void,
+    onReconnect?: () => void,
+  ): Promise<Listener>;
+  close(): Promise<void>;
+}
+
+const int8 = 20;
+const timestamptz = 1184;
+const types = new pg.TypeOverrides();
+types.setTypeParser(int8, (text) => Number(text));
+types.setTypeParser(timestamptz, (text) => new Date(text));
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const onError = options.onError ?? (() => undefined);
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max ?? 10,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    idle_in_transaction_session_timeout: 60_000,
+    types,
+  });
+  // Without a handler, a connection that dies while idle ends the process.
+  pool.on("error", onError);
+  const listeners = new Set<Listener>();
+
+  return {
+    pool,
+    query: (text, values) => run(pool, text, values),
+    tx: (work) => runTransaction(pool, work),
+    async listen(channels, onNotify, onReconnect) {
+      const listener = await makeListener({
+        url: options.directUrl ?? options.url,
+        applicationName: `${options.applicationName} listen`,
+        channels,
+        onNotify,
+        onReconnect: onReconnect ?? (() => undefined),
+        onError,
+      });
+      listeners.add(listener);
+      return listener;
+    },
+    async close() {
+      await Promise.all([...listeners].map((listener) => listener.close()));
+      await pool.end();
+    },
+  };
+}
+
+async function run<R extends QueryResultRow>(
+  client: pg.Pool | pg.ClientBase,
+  text: string,
+  values?: readonly unknown[],
+): Promise<{ rows: R[]; rowCount: number }> {
+  const result = await client.query<R>(text, values as unknown[] | undefined);
+  return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+}
+
+async function runTransaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const noteBroken = (error: Error): void => {
+    broken = error;
+  };
+  client.on("error", noteBroken);
+  try {
+    await client.query("BEGIN");
+    const value = await work(txOn(client));
+    await client.query("COMMIT");
+    return value;
+  } catch (error) {
+    await client.query("ROLLBACK").catch(noteBroken);
+    throw error;
+  } finally {
+    client.removeListener("error", noteBroken);
+    // A connection that could not even roll back must not go back to the pool.
+    client.release(broken);
+  }
+}
+
+function txOn(client: pg.ClientBase): Tx {
+  let savepoints = 0;
+  return {
+    inTransaction: true,
+    query: (text, values) => run(client, text, values),
+    async savepoint(work) {
+      savepoints += 1;
+      const name = `valet_${savepoints}`;
+      await client.query(`SAVEPOINT ${name}`);
+      try {
+        const value = await work();
+        await client.query(`RELEASE SAVEPOINT ${name}`);
+        return value;
+      } catch (error) {
+        await client.query(`ROLLBACK TO SAVEPOINT ${name}`);
+        throw error;
+      }
+    },
+  };
+}
