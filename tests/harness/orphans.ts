@@ -16,14 +16,16 @@ export async function orphanProcesses(stack: Stack, dataDir: string): Promise<st
     if (stat === undefined || line === undefined) continue;
     const [state = "", ppid = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     parents.set(pid, Number(ppid));
-    if (line.includes(dataDir) || workingFolder(pid)?.startsWith(dataDir)) lines.set(pid, `${pid} ${state} ${line.slice(0, 160)}`);
+    if (line.includes(dataDir) || workingFolder(pid)?.startsWith(dataDir))
+      lines.set(pid, `${pid} ${state} ${line.slice(0, 160)}`);
   }
   const roots = new Set<number>([process.pid]);
   for (const name of stack.supervisor.names()) roots.add(stack.supervisor.pid(name) ?? -1);
   const generationPids = await livingGenerationPids(stack);
   for (const pid of generationPids) roots.add(pid);
   const isOurs = (pid: number): boolean => {
-    for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at)) if (roots.has(at)) return true;
+    for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at))
+      if (roots.has(at)) return true;
     return false;
   };
   return [...lines].filter(([pid, line]) => !isOurs(pid) && !line.includes("postgres")).map(([, line]) => line);
@@ -33,9 +35,15 @@ export async function orphanProcesses(stack: Stack, dataDir: string): Promise<st
 async function livingGenerationPids(stack: Stack): Promise<number[]> {
   const perSandbox = await Promise.all(
     stack.sandboxes.map(async ({ address }) => {
-      const response = await fetch(`http://${address.host}:${address.agentPort}/generations`, { signal: AbortSignal.timeout(2_000) });
-      const body = (await response.json()) as { generations: { apiPid: number | null; workerPid: number | null; state: string }[] };
-      return body.generations.filter(({ state }) => state !== "ended").flatMap(({ apiPid, workerPid }) => [apiPid, workerPid]);
+      const response = await fetch(`http://${address.host}:${address.agentPort}/generations`, {
+        signal: AbortSignal.timeout(2_000),
+      });
+      const body = (await response.json()) as {
+        generations: { apiPid: number | null; workerPid: number | null; state: string }[];
+      };
+      return body.generations
+        .filter(({ state }) => state !== "ended")
+        .flatMap(({ apiPid, workerPid }) => [apiPid, workerPid]);
     }),
   );
   return perSandbox.flat().filter((pid): pid is number => pid !== null);

@@ -143,10 +143,13 @@ function conveniences(stack: Stack, site: Site, dataDir: string) {
       waitFor(
         `${tasks.length} tasks to end`,
         async () => {
-          const found = await rows<{ id: string; state: string }>(`SELECT id, state FROM tasks WHERE id = ANY($1::uuid[])`, [
-            tasks.map(({ taskId }) => taskId),
-          ]);
-          const open = found.filter(({ state }) => ["queued", "assigned", "running", "paused", "needs_human"].includes(state));
+          const found = await rows<{ id: string; state: string }>(
+            `SELECT id, state FROM tasks WHERE id = ANY($1::uuid[])`,
+            [tasks.map(({ taskId }) => taskId)],
+          );
+          const open = found.filter(({ state }) =>
+            ["queued", "assigned", "running", "paused", "needs_human"].includes(state),
+          );
           if (open.length > 0 || found.length < tasks.length) {
             throw new Error(`${open.length} still open: ${open.map(({ id, state }) => `${id} ${state}`).join(", ")}`);
           }

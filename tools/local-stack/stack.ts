@@ -29,7 +29,7 @@ export interface StackSettings {
   allowedPrivateHosts: string[];
   redisUrl?: string | undefined;
   /** Where the API and the control worker find Postgres, when a test puts a proxy before it. */
-  databaseUrlFor?: (url: string, who: "api" | "control") => string;
+  wrapDatabaseUrl?: (url: string, who: "api" | "control") => Promise<string>;
   /** How often supervised processes are restarted, ms. */
   restartMs?: number;
   controlWorkers?: number;
@@ -77,15 +77,16 @@ export async function startStack(settings: StackSettings): Promise<Stack> {
 
     settings.signal?.throwIfAborted();
     onProgress("starting the API and the control worker");
-    const url = settings.databaseUrlFor ?? ((plain: string) => plain);
-    const apiUrl = await startApi(settings, supervisor, keys, url(databaseUrl, "api"));
+    const wrap = settings.wrapDatabaseUrl ?? (async (plain: string) => plain);
+    const controlDatabaseUrl = await wrap(databaseUrl, "control");
+    const apiUrl = await startApi(settings, supervisor, keys, await wrap(databaseUrl, "api"));
     for (let i = 0; i < (settings.controlWorkers ?? 1); i++) {
       supervisor.start({
         name: i === 0 ? "control" : `control-${i + 1}`,
         args: [programs.worker],
         env: {
           VALET_WORKER_ROLE: "control",
-          DATABASE_URL: url(databaseUrl, "control"),
+          DATABASE_URL: controlDatabaseUrl,
           VALET_SEAL_KEY: keys.sealKey,
           VALET_LEASE_MS: String(settings.leaseMs),
           VALET_ENVIRONMENT: settings.environment,

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CommitProxy, startCommitProxy } from "../harness/commit-proxy.ts";
+import { expectNothingLeftOver } from "../harness/invariants.ts";
+import { quickKnobs, startTestStack, type TestStack } from "../harness/test-stack.ts";
+import { kill, pidOf } from "../harness/victims.ts";
+
+let stack: TestStack;
+let proxy: CommitProxy;
+beforeAll(async () => {
+  stack = await startTestStack({
+    sandboxes: 1,
+    slots: 1,
+    leaseMs: 60_000,
+    wrapDatabaseUrl: async (url, who) => {
+      if (who === "api") return url;
+      proxy = await startCommitProxy(url);
+      return proxy.url;
+    },
+  });
+  await stack.install("v0");
+});
+afterAll(async () => {
+  await stack?.close();
+  await proxy?.close();
+});
+
+describe("first 7: crash-safe", () => {
+  it("a control worker killed right after any saved step reaches the same end", async () => {
+    const before = proxy.saves();
+    await rollout("v1");
+    const points = proxy.saves() - before;
+    expect(points).toBeGreaterThan(3);
+    const all = Array.from({ length: points }, (_, i) => i + 1);
+    const chosen = process.env.VALET_SWEEP === "full" ? all : all.filter((_, i) => i % 3 === 0);
+    for (const point of chosen) {
+      let died: number | undefined;
+      proxy.atSave(point, () => {
+        died = pidOf(stack, "control");
+        kill(died);
+      });
+      await rollout(`crash-${point}`);
+      expect(died, `save ${point} of ${points} never came`).toBeDefined();
+      expect(pidOf(stack, "control")).not.toBe(died);
+    }
+    await expectNothingLeftOver(stack);
+  }, 900_000);
+});
+
+/** One rollout to its end; the end is the same each time. */
+async function rollout(version: string): Promise<void> {
+  const release = await stack.publish(version);
+  const id = await stack.startDeploy(version, quickKnobs);
+  const deploy = await stack.untilDeploy(id, ["completed", "failed", "rolled_back", "aborted", "paused"]);
+  expect({
+    state: deploy.state,
+    hosts: deploy.hosts.map(({ step, reportedDigest }) => ({ step, reportedDigest })),
+  }).toEqual({
+    state: "completed",
+    hosts: [{ step: "updated", reportedDigest: release.digest }],
+  });
+  const serving = await stack.rows<{ image_digest: string; n: string }>(
+    `SELECT g.image_digest, count(*) AS n FROM slots s JOIN generations g ON g.sandbox_id = s.sandbox_id AND g.number = s.generation
+     GROUP BY g.image_digest`,
+  );
+  expect(serving).toEqual([{ image_digest: release.digest, n: "1" }]);
+}
