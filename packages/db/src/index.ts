@@ -34,6 +34,7 @@ export * from "./tasks/submit.ts";
 export * from "./tasks/read.ts";
 export * from "./tasks/reserve.ts";
 export * from "./tasks/assignments.ts";
+export * from "./tasks/session-news.ts";
 export * from "./tasks/acknowledge.ts";
 export * from "./tasks/permit.ts";
 export * from "./tasks/record-events.ts";
