@@ -24,6 +24,7 @@ export * from "./capacity.ts";
 
 export type { CordonRow, GenerationRow, SandboxRow, SlotRow } from "./sandbox-row.ts";
 export * from "./sandboxes.ts";
+export * from "./sandbox-agent-key.ts";
 export * from "./sessions.ts";
 export * from "./slot-plan.ts";
 export * from "./hand-over.ts";
