@@ -1,0 +1,128 @@
+import {
+  type DeployActionName,
+  type DeployState,
+  type Environment,
+  type Service,
+  deployStates,
+  services,
+} from "@valet/shared";
+import type { Command } from "commander";
+import { environmentFlag, integer, list, oneOf, onOff, pairs, pattern, textOf } from "../flags.ts";
+import type { Runner } from "../program.ts";
+import { type PageFlags, addPageFlags } from "./page-flags.ts";
+
+export interface DeployListFlags extends PageFlags {
+  environment?: Environment;
+  service?: Service;
+  state?: DeployState;
+}
+export interface WatchFlags {
+  watch?: boolean;
+}
+export interface DeployActionFlags extends WatchFlags {
+  reason?: string;
+  revision?: number;
+  knob?: Record<string, string>;
+  toDigest?: string;
+}
+export interface DeployCreateFlags extends WatchFlags {
+  environment: Environment;
+  service?: Service;
+  imageDigest?: string;
+  sandbox?: string[];
+  knob?: Record<string, string>;
+  reason?: string;
+}
+export interface DeployConfigFlags {
+  autoDeployStaging?: boolean;
+  autoDeployProd?: boolean;
+}
+
+const digest = pattern(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
+const tag = pattern(/^[A-Za-z0-9._\-/:]{1,128}$/, "1 to 128 letters, digits or . _ - / :");
+const watchText = "Follow it to its end; exit code 0 only when it completed";
+
+export function addDeploys(program: Command, run: Runner): void {
+  const group = program.command("deploys").description("Take a release through an environment").helpCommand(false);
+  addPageFlags(group.command("list").description("List deploys, newest first"), ["createdAt", "state", "environment"])
+    .option("--environment <environment>", "dev, staging or production", environmentFlag)
+    .option("--service <service>", "Only this service", oneOf(services))
+    .option("--state <state>", "Only deploys in this state", oneOf(deployStates))
+    .action((flags: DeployListFlags, command: Command) =>
+      run(command, async (context) => (await import("../deploys/list-deploys.ts")).listDeploys(context, flags)),
+    );
+  group
+    .command("show")
+    .description("One deploy with each host's step and reason")
+    .argument("<deploy>", "Id or its beginning")
+    .option("--watch", watchText)
+    .action((id: string, flags: WatchFlags, command: Command) =>
+      run(command, async (context) => (await import("../deploys/show-deploy.ts")).showDeploy(context, id, flags)),
+    );
+  addCreate(group, run);
+  addActions(group, run);
+  group
+    .command("config")
+    .description("Show or set whether a webhook starts its deploy by itself")
+    .option("--auto-deploy-staging <on|off>", "on or off", onOff)
+    .option("--auto-deploy-prod <on|off>", "on or off", onOff)
+    .action((flags: DeployConfigFlags, command: Command) =>
+      run(command, async (context) => (await import("../deploys/deploy-config.ts")).deployConfig(context, flags)),
+    );
+}
+
+function addCreate(group: Command, run: Runner): void {
+  group
+    .command("create")
+    .description("Deploy a release without a webhook")
+    .argument("<tag>", "Image tag of the release", tag)
+    .requiredOption("--environment <environment>", "dev, staging or production", environmentFlag)
+    .option("--service <service>", "What to deploy (default: ghosthands)", oneOf(services))
+    .option("--image-digest <digest>", "Fail unless the tag has this digest", digest)
+    .option("--sandbox <sandbox>", "Only this sandbox, by name or id; may be repeated", list)
+    .option("--knob <name=value>", "How to proceed, such as maxParallel=2; may be repeated", pairs)
+    .option("--reason <text>", "Why, for the others", textOf(500))
+    .option("--watch", watchText)
+    .action((imageTag: string, flags: DeployCreateFlags, command: Command) =>
+      run(command, async (context) =>
+        (await import("../deploys/create-deploy.ts")).createDeploy(context, imageTag, flags),
+      ),
+    );
+}
+
+const actions: Record<DeployActionName, { description: string; watch: string }> = {
+  trigger: { description: "Start a deploy that awaits its trigger", watch: watchText },
+  pause: { description: "Begin no further host; what is under way settles", watch: watchText },
+  resume: { description: "Go on with a paused deploy", watch: watchText },
+  abort: {
+    description: "Stop here; nothing is rolled back",
+    watch: "Follow it to its end; exit code 0 only when it is aborted",
+  },
+  retry: { description: "Try the failed hosts of a failed deploy again", watch: watchText },
+  rollback: {
+    description: "Go back to the last completed release",
+    watch: "Follow it to its end; exit code 0 only when the release before runs again",
+  },
+};
+
+function addActions(group: Command, run: Runner): void {
+  for (const [name, { description, watch }] of Object.entries(actions) as [
+    DeployActionName,
+    { description: string; watch: string },
+  ][]) {
+    const command = group
+      .command(name)
+      .description(description)
+      .argument("<deploy>", "Id or its beginning")
+      .option("--reason <text>", "Why, for the others", textOf(500))
+      .option("--revision <number>", "Refuse unless the deploy is still at this revision", integer(0, 2_147_483_647))
+      .option("--watch", watch);
+    if (name === "trigger") {
+      command.option("--knob <name=value>", "How to proceed, such as maxParallel=2; may be repeated", pairs);
+    }
+    if (name === "rollback") command.option("--to-digest <digest>", "Go to this release instead", digest);
+    command.action((id: string, flags: DeployActionFlags, self: Command) =>
+      run(self, async (context) => (await import("../deploys/act-on-deploy.ts")).actOnDeploy(context, name, id, flags)),
+    );
+  }
+}
