@@ -10,7 +10,7 @@ CREATE TABLE tenants (
   -- Bumped at each reservation: round-robin takes the tenant served longest ago first.
   last_served bigint NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL DEFAULT now()
-);
+) WITH (fillfactor = 50);
 
 CREATE TABLE api_tokens (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -59,7 +59,7 @@ CREATE TABLE sandboxes (
   -- Key that signs commands to this sandbox's agent; sealed with the control plane's key (AES-256-GCM).
   agent_key_sealed text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now()
-);
+) WITH (fillfactor = 60);
 CREATE INDEX sandboxes_environment ON sandboxes (environment, state);
 
 CREATE TABLE cordons (
@@ -80,7 +80,7 @@ CREATE TABLE sessions (
   opened_at timestamptz NOT NULL DEFAULT now(),
   last_heartbeat_at timestamptz NOT NULL DEFAULT now(),
   closed_at timestamptz
-);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX sessions_one_live ON sessions (sandbox_id) WHERE closed_at IS NULL;
 
 CREATE TABLE releases (
@@ -114,11 +114,13 @@ CREATE TABLE generations (
   image_tag text NOT NULL,
   image_digest text NOT NULL,
   worker_boot_id text,
+  -- When this boot of the GH worker was first reported: its complete inventory counts as proof a little later.
+  boot_seen_at timestamptz,
   accepting boolean NOT NULL DEFAULT false,
   spare_ready boolean NOT NULL DEFAULT false,
   reported_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (sandbox_id, number)
-);
+) WITH (fillfactor = 50);
 
 CREATE TABLE tasks (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -133,6 +135,8 @@ CREATE TABLE tasks (
   -- Labels a sandbox must have; '{}' for any. Kept beside spec so that reserve need not open it.
   placement_labels jsonb NOT NULL DEFAULT '{}',
   placement_sandbox_id uuid,
+  -- Labels and sandbox as one text, '' for anywhere: tasks that can go to the same places share it.
+  placement_key text NOT NULL DEFAULT '',
   avoid_sandbox_ids uuid[] NOT NULL DEFAULT '{}',
   restart text NOT NULL DEFAULT 'review' CHECK (restart IN ('review', 'safe')),
   max_attempts integer NOT NULL DEFAULT 3,
@@ -145,17 +149,20 @@ CREATE TABLE tasks (
   error jsonb,
   metadata jsonb NOT NULL DEFAULT '{}',
   webhook_url text,
-  sandbox_id uuid REFERENCES sandboxes (id),
+  sandbox_id uuid,
   created_at timestamptz NOT NULL DEFAULT now(),
   enqueued_at timestamptz NOT NULL DEFAULT now(),
-  -- enqueued_at minus priority seconds: the place in the queue.
-  queue_key timestamptz NOT NULL DEFAULT now(),
+  -- enqueued_at minus priority seconds: the place in the queue; null while not in it. The indexes of the queue look at this
+  -- and not at state, so that later changes of state stay off every index (HOT).
+  queue_key timestamptz,
   queue_expires_at timestamptz NOT NULL,
   started_at timestamptz,
-  ended_at timestamptz
-);
-CREATE INDEX tasks_queue ON tasks (environment, tenant_id, queue_key) WHERE state = 'queued';
-CREATE INDEX tasks_queue_expiry ON tasks (queue_expires_at) WHERE state = 'queued';
+  ended_at timestamptz,
+  -- A queued task that the queue does not show cannot be.
+  CONSTRAINT tasks_queued_has_key CHECK ((state = 'queued') = (queue_key IS NOT NULL))
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX tasks_queue ON tasks (environment, placement_key, tenant_id, queue_key) WHERE queue_key IS NOT NULL;
+CREATE INDEX tasks_queue_expiry ON tasks (queue_expires_at) WHERE queue_key IS NOT NULL;
 CREATE INDEX tasks_list ON tasks (created_at DESC);
 CREATE INDEX tasks_by_tenant ON tasks (tenant_id, created_at DESC);
 
@@ -165,15 +172,17 @@ CREATE TABLE slots (
   index integer NOT NULL,
   generation integer,
   state text NOT NULL DEFAULT 'offline' CHECK (state IN ('offline', 'accepting', 'reserved', 'occupied', 'renewing')),
-  task_id uuid REFERENCES tasks (id),
+  -- No foreign key here or on the other rows a task touches on its way: those checks cost more than the writes themselves,
+  -- and tasks and sandboxes are never deleted by hand.
+  task_id uuid,
   fence bigint,
   updated_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE (sandbox_id, index),
-  CHECK ((state IN ('reserved', 'occupied')) = (task_id IS NOT NULL))
-);
-CREATE INDEX slots_accepting ON slots (sandbox_id) WHERE state = 'accepting';
+  CONSTRAINT slots_busy_has_task CHECK ((state IN ('reserved', 'occupied')) = (task_id IS NOT NULL))
+  -- No index on state: four updates a task stay HOT in a table this small.
+) WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
--- Every change of a slot, written by a trigger: capacity is read from here afterwards, not from counters.
+-- Every change of a slot, written by a trigger: capacity is read from here afterwards, not from counters. `gone`: the slot was removed.
 CREATE TABLE slot_changes (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   sandbox_id uuid NOT NULL,
@@ -183,22 +192,36 @@ CREATE TABLE slot_changes (
   task_id uuid,
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX slot_changes_at ON slot_changes (at);
+CREATE INDEX slot_changes_by_slot ON slot_changes (sandbox_id, index, at);
 CREATE FUNCTION slots_log() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO slot_changes (sandbox_id, index, generation, state, task_id)
-  VALUES (NEW.sandbox_id, NEW.index, NEW.generation, NEW.state, NEW.task_id);
+  IF TG_OP = 'UPDATE' THEN
+    INSERT INTO slot_changes (sandbox_id, index, generation, state, task_id)
+    SELECT n.sandbox_id, n.index, n.generation, n.state, n.task_id FROM new_rows n JOIN old_rows o USING (id)
+    WHERE n.state <> o.state OR n.generation IS DISTINCT FROM o.generation;
+  ELSIF TG_OP = 'INSERT' THEN
+    INSERT INTO slot_changes (sandbox_id, index, generation, state, task_id)
+    SELECT sandbox_id, index, generation, state, task_id FROM new_rows;
+  ELSE
+    INSERT INTO slot_changes (sandbox_id, index, generation, state)
+    SELECT sandbox_id, index, generation, 'gone' FROM old_rows;
+  END IF;
   RETURN NULL;
 END $$;
-CREATE TRIGGER slots_log AFTER INSERT OR UPDATE OF state, generation ON slots FOR EACH ROW EXECUTE FUNCTION slots_log();
+CREATE TRIGGER slots_log_insert AFTER INSERT ON slots
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION slots_log();
+CREATE TRIGGER slots_log_update AFTER UPDATE ON slots
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION slots_log();
+CREATE TRIGGER slots_log_delete AFTER DELETE ON slots
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION slots_log();
 
 CREATE TABLE attempts (
-  task_id uuid NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+  task_id uuid NOT NULL,
   fence bigint NOT NULL,
   lease_id text NOT NULL,
   -- Counts acknowledged attempts from 1; 0 while reserved.
   number integer NOT NULL DEFAULT 0,
-  sandbox_id uuid NOT NULL REFERENCES sandboxes (id),
+  sandbox_id uuid NOT NULL,
   slot_index integer NOT NULL,
   generation integer NOT NULL,
   worker_boot_id text,
@@ -209,9 +232,10 @@ CREATE TABLE attempts (
   outcome text CHECK (outcome IN ('completed', 'failed', 'cancelled', 'timed_out', 'unacknowledged', 'interrupted', 'lost')),
   reason text,
   PRIMARY KEY (task_id, fence)
-);
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+-- No index on lease_expires_at: a renewal stays HOT, and only open attempts are ever looked through.
 CREATE INDEX attempts_open ON attempts (sandbox_id) WHERE ended_at IS NULL;
-CREATE INDEX attempts_lease ON attempts (lease_expires_at) WHERE ended_at IS NULL;
+CREATE INDEX attempts_by_sandbox ON attempts (sandbox_id, reserved_at);
 -- Two open attempts of one task cannot be.
 CREATE UNIQUE INDEX attempts_one_open ON attempts (task_id) WHERE ended_at IS NULL;
 
@@ -225,13 +249,12 @@ CREATE TABLE permits (
   -- Filled when the step's outcome was journalled.
   outcome text,
   outcome_at timestamptz,
-  UNIQUE (task_id, fence, step_index),
-  FOREIGN KEY (task_id, fence) REFERENCES attempts (task_id, fence) ON DELETE CASCADE
+  UNIQUE (task_id, fence, step_index)
 );
 
 CREATE TABLE task_events (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  task_id uuid NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+  task_id uuid NOT NULL,
   fence bigint NOT NULL,
   -- From the GH worker's journal, from 1. Events of the control plane itself have negative numbers.
   seq integer NOT NULL,
@@ -296,6 +319,7 @@ CREATE TABLE deploys (
 CREATE UNIQUE INDEX deploys_one_active ON deploys (environment, service)
   WHERE state IN ('in_progress', 'paused', 'baking', 'aborting', 'rolling_back', 'rollback_paused');
 CREATE INDEX deploys_list ON deploys (created_at DESC);
+CREATE INDEX deploys_completed ON deploys (environment, service, ended_at DESC) WHERE state = 'completed';
 
 CREATE TABLE deploy_hosts (
   deploy_id uuid NOT NULL REFERENCES deploys (id) ON DELETE CASCADE,
@@ -361,8 +385,11 @@ CREATE TABLE live_events (
   at timestamptz NOT NULL DEFAULT now()
 );
 
--- Proof that the control worker was awake: a gap here restarts every lease's grace.
+-- Proof that control workers and APIs were awake: a gap here restarts every lease's grace.
 CREATE TABLE control_heartbeats (
   id text PRIMARY KEY,
-  at timestamptz NOT NULL
-);
+  kind text NOT NULL DEFAULT 'control' CHECK (kind IN ('control', 'api')),
+  at timestamptz NOT NULL,
+  -- When its kind was last found awake again after a gap; leases get their full time from here.
+  resumed_at timestamptz
+) WITH (fillfactor = 50);

@@ -4,8 +4,8 @@ export type { Database, DatabaseOptions } from "./database.ts";
 export type { Listener } from "./listener.ts";
 export { startEmbeddedPostgres } from "./embedded/start.ts";
 export type { EmbeddedOptions, EmbeddedPostgres } from "./embedded/start.ts";
-export { migrate, migrateDown } from "./migrate.ts";
-export type { MigrateResult } from "./migrate.ts";
+export { migrate, migrateDown } from "./migrations.ts";
+export type { MigrateOptions, MigrateResult } from "./migrations.ts";
 export { claimEnvironment, databaseEnvironment } from "./environment-mark.ts";
 export { createTestDatabase } from "./testing.ts";
 export type { TestDatabase } from "./testing.ts";
@@ -47,4 +47,5 @@ export { readArtifact, storeArtifact } from "./tasks/artifacts.ts";
 
 export type * from "./deploy-row.ts";
 export * from "./deploys.ts";
+export * from "./deploy-extras.ts";
 export * from "./deploy-measures.ts";

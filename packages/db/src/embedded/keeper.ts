@@ -24,14 +24,24 @@ const isAlive = (pid) => {
   }
 };
 let lastOwnedAt = Date.now();
+const isOwned = () => fs.readdirSync(home + "/owners").some((name) => isAlive(Number(name.split("-")[0])));
+const lock = () => {
+  try {
+    fs.writeFileSync(home + "/lock", String(process.pid), { flag: "wx" });
+    return true;
+  } catch {
+    return false;
+  }
+};
 setInterval(() => {
   if (!fs.existsSync(home + "/data/postmaster.pid")) process.exit(0);
-  const owners = fs.readdirSync(home + "/owners").map((name) => Number(name.split("-")[0]));
-  if (owners.some(isAlive)) lastOwnedAt = Date.now();
-  if (Date.now() - lastOwnedAt < Number(idleMs)) return;
+  if (isOwned()) lastOwnedAt = Date.now();
+  if (Date.now() - lastOwnedAt < Number(idleMs) || !lock()) return;
+  if (isOwned()) return fs.rmSync(home + "/lock");
   const mode = removeAfter === "yes" ? "immediate" : "fast";
   spawnSync(pgCtl, ["stop", "-w", "-t", "30", "-m", mode, "-D", home + "/data"], { stdio: "ignore" });
   if (removeAfter === "yes") fs.rmSync(home + "/data", { recursive: true, force: true });
+  fs.rmSync(home + "/lock", { force: true });
   process.exit(0);
 }, 500);
 `;
