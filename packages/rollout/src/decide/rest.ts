@@ -1,0 +1,21 @@
+import { supersedes } from "../policy.ts";
+import { advanceHost } from "./advance.ts";
+import { answered } from "./answered.ts";
+import { observationOf, waitFor, type Draft } from "./draft.ts";
+import { giveWay } from "./give-way.ts";
+
+/**
+ * Paused: nothing new begins and no failure is acted on. A host in the middle of its procedure arrives where that ends; a
+ * cordoned or draining one is held as it is, and its drain clock stands.
+ */
+export function rest(draft: Draft): void {
+  const { deploy, facts } = draft;
+  for (const host of deploy.hosts) {
+    const observation = observationOf(draft, host);
+    if (host.step === "cordoned" || host.step === "draining") answered(draft, host, observation);
+    else advanceHost(draft, host, observation);
+  }
+  if (deploy.state !== "paused") return;
+  if (supersedes(deploy.environment) && facts.newerQueuedId !== null) giveWay(draft, facts.newerQueuedId);
+  else waitFor(draft, "a person: resume, abort or rollback");
+}

@@ -1,0 +1,95 @@
+import type { Write } from "../effect.ts";
+import type { DeployDocument, HostStep } from "../model.ts";
+import { isCordonedBy, type Observation, type SandboxFacts } from "../observation.ts";
+import type { Draft } from "./draft.ts";
+import { isInFlight, outOfServiceSteps } from "./hosts.ts";
+
+/** The database's rows as this document wants them, against what was observed. Empty when they agree. */
+export function writesOf(before: DeployDocument, draft: Draft): Write[] {
+  const writes: Write[] = [];
+  const { deploy } = draft;
+  for (const host of deploy.hosts) {
+    const observation = draft.sandboxes.find((one) => one.facts.sandboxId === host.sandboxId);
+    if (!observation) continue;
+    const was = before.hosts.find((one) => one.sandboxId === host.sandboxId);
+    const epoch = host.engine.command?.epoch ?? null;
+    if (epoch !== null && epoch !== was?.engine.command?.epoch) {
+      writes.push({ kind: "claim_epoch", sandboxId: host.sandboxId, epoch });
+    }
+    writes.push(...sandboxWrites(draft, host, observation));
+  }
+  return [...writes, ...releaseWrites(draft)];
+}
+
+function sandboxWrites(draft: Draft, host: HostStep, { facts }: Observation): Write[] {
+  const writes: Write[] = [];
+  const { sandboxId } = host;
+  const holder = { holderKind: "deploy", holderId: draft.deploy.id } as const;
+  const isHeld = isCordonedBy(facts, "deploy", draft.deploy.id);
+  if (wantsCordon(host) && !isHeld) {
+    writes.push({ kind: "cordon", sandboxId, ...holder, reason: `deploy of ${draft.deploy.imageTag}` });
+  }
+  if (!wantsCordon(host) && isHeld) writes.push({ kind: "uncordon", sandboxId, ...holder });
+  const move = wantedState(draft, host, facts);
+  if (move !== null) writes.push({ kind: "move_sandbox", sandboxId, from: facts.state, ...move });
+  const { target } = host.engine;
+  if (target !== null && target !== facts.targetGeneration && host.step !== "pending" && host.step !== "skipped") {
+    writes.push({ kind: "set_target", sandboxId, generation: target });
+  }
+  return writes;
+}
+
+/** Stop-first holds its host out of service from the cordon until the new release, or the old one again, takes all its work. */
+function wantsCordon(host: HostStep): boolean {
+  if (host.order !== "stop-first") return false;
+  return (
+    outOfServiceSteps.includes(host.step) || (host.step === "rolling_back" && host.engine.command?.kind === "rollback")
+  );
+}
+
+function wantedState(
+  draft: Draft,
+  host: HostStep,
+  facts: SandboxFacts,
+): { to: "deploying" | "active"; reason: string } | null {
+  const isChanging = isInFlight(host) || host.step === "rolling_back";
+  if (isChanging) {
+    const mayMove = facts.state === "active";
+    return mayMove ? { to: "deploying", reason: `deploy ${draft.deploy.id} of ${draft.deploy.imageTag}` } : null;
+  }
+  if (facts.state !== "deploying" || facts.otherDeploys.length > 0) return null;
+  return { to: "active", reason: `deploy ${draft.deploy.id}: ${host.step}` };
+}
+
+/**
+ * What the environment's hosts may take work on: the last completed release and the candidate while it is being tried; the new
+ * one alone once it completed; the old one alone once it was taken back. A half-done end keeps both, for both do run.
+ */
+function releaseWrites(draft: Draft): Write[] {
+  const { deploy, facts } = draft;
+  const candidate = deploy.imageDigest;
+  if (candidate === null) return [];
+  const allow = (reason: string): Write[] =>
+    facts.allowedDigests.includes(candidate) ? [] : [{ kind: "allow_release", digest: candidate, reason }];
+  const disallow = (digests: readonly string[], reason: string): Write[] =>
+    digests.map((digest) => ({ kind: "disallow_release", digest, reason }));
+  switch (deploy.state) {
+    case "in_progress":
+    case "paused":
+    case "baking":
+      return allow(`candidate of deploy ${deploy.id}`);
+    case "completed": {
+      const others = facts.allowedDigests.filter((digest) => digest !== candidate);
+      return [...allow(`completed by deploy ${deploy.id}`), ...disallow(others, `deploy ${deploy.id} completed`)];
+    }
+    case "rolled_back":
+    case "failed":
+    case "aborted": {
+      const isUsed = deploy.state !== "rolled_back" && deploy.hosts.some((host) => host.step === "updated");
+      const isListed = facts.allowedDigests.includes(candidate) && candidate !== facts.lastCompleted?.digest;
+      return isUsed || !isListed ? [] : disallow([candidate], `deploy ${deploy.id} ${deploy.state}`);
+    }
+    default:
+      return [];
+  }
+}

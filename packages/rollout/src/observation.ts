@@ -1,0 +1,94 @@
+import type { AgentGeneration, AgentHealth } from "@valet/contracts";
+import type { CordonHolderKind, SandboxState, SlotState } from "@valet/shared";
+
+/** What was seen of the world before a decision: what each host says, joined with what the database holds. */
+export interface Observations {
+  environment: EnvironmentFacts;
+  /** In the order hosts are taken. */
+  sandboxes: Observation[];
+}
+
+/**
+ * Unknown is not zero: an unreachable host has no job count and no digest, so it is never idle, drained or updated. The
+ * database's facts are there either way.
+ */
+export type Observation =
+  | { kind: "unreachable"; since: number; why: string; facts: SandboxFacts }
+  | { kind: "seen"; health: AgentHealth; refusal: Refusal | null; facts: SandboxFacts };
+export type SeenObservation = Extract<Observation, { kind: "seen" }>;
+
+/** The host's latest refusal of a command; forgotten at a restart, which only means that the command is sent again. */
+export interface Refusal {
+  epoch: number;
+  /** `busy`: another procedure runs there and ours must wait; `refused`: it will never be taken as it is. */
+  kind: "busy" | "refused";
+  message: string;
+}
+
+export interface SandboxFacts {
+  sandboxId: string;
+  name: string;
+  state: SandboxState;
+  /** The last epoch given out for this sandbox, to whomever. */
+  epoch: number;
+  targetGeneration: number | null;
+  sessionLive: boolean;
+  /** Null: never. */
+  lastSeenAt: number | null;
+  slots: { index: number; generation: number | null; state: SlotState }[];
+  /** Attempts that have not ended; `requeueable`: stopping it costs nothing, and it was not interrupted before. */
+  openAttempts: { taskId: string; generation: number; requeueable: boolean }[];
+  cordons: { holderKind: CordonHolderKind; holderId: string; reason: string }[];
+  /** Other deploys, of any service, that are changing this sandbox right now. */
+  otherDeploys: string[];
+}
+
+export interface EnvironmentFacts {
+  /** Another active deploy of this environment and service. */
+  activeDeployId: string | null;
+  /** Queued before this one. */
+  olderQueuedId: string | null;
+  /** The newest queued deploy created after this one. */
+  newerQueuedId: string | null;
+  /** The release that the latest completed deploy brought. */
+  lastCompleted: { tag: string; digest: string } | null;
+  allowedDigests: string[];
+  /** Sandboxes held out of service by any deploy of any service. */
+  deployCordoned: string[];
+}
+
+/** True when the host's ledger shows `epoch`: the command was taken, or a newer one was. */
+export function hasTaken(observation: SeenObservation, epoch: number): boolean {
+  return observation.health.epoch >= epoch;
+}
+
+/** Drained: nothing reserved or occupied in the database AND the host reports zero AND it accepts nothing. */
+export function isDrained(observation: Observation): boolean {
+  if (observation.kind === "unreachable") return false;
+  const { facts, health } = observation;
+  const held = facts.slots.some((slot) => slot.state === "reserved" || slot.state === "occupied");
+  return !held && facts.openAttempts.length === 0 && health.activeWorkers === 0 && !health.accepting;
+}
+
+export function generationOf(observation: SeenObservation, generation: number | null): AgentGeneration | null {
+  return observation.health.generations.find((one) => one.generation === generation) ?? null;
+}
+
+/** The newest sound generation that takes work and reports exactly this digest. */
+export function servingGeneration(observation: SeenObservation, digest: string): AgentGeneration | null {
+  const sound = observation.health.generations.filter(
+    (one) => one.state === "serving" && one.healthy && one.imageDigest === digest,
+  );
+  return sound.sort((a, b) => b.generation - a.generation)[0] ?? null;
+}
+
+/** Slots whose next task would not run on `target`. Occupied ones flip when their task ends. */
+export function slotsOutside(facts: SandboxFacts, target: number): number {
+  return facts.slots.filter((slot) => slot.generation !== target && slot.state !== "occupied").length;
+}
+
+export function isCordonedBy(facts: SandboxFacts, holderKind: CordonHolderKind, holderId?: string): boolean {
+  return facts.cordons.some(
+    (cordon) => cordon.holderKind === holderKind && (holderId === undefined || cordon.holderId === holderId),
+  );
+}
