@@ -81,7 +81,7 @@ export async function startTestStack(settings: TestStackSettings = {}): Promise<
 
 function conveniences(stack: Stack, site: Site, dataDir: string) {
   const rows = async <T>(sql: string, values: unknown[] = []): Promise<T[]> =>
-    (await stack.database.pool.query(sql, values)).rows as T[];
+    (await stack.database.query(sql, values)).rows as T[];
   const deploy = async (id: string) => deployViewSchema.parse(await stack.call("GET", `/api/v1/admin/deploys/${id}`));
   const startDeploy = async (tag: string, knobs: KnobsOverride = quickKnobs) =>
     (

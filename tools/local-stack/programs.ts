@@ -38,7 +38,7 @@ export async function buildPrograms(root: string, patches: readonly SourcePatch[
         entryPoints: [join(root, source)],
         outfile,
         plugins: [sourcePatches(root, patches)],
-      } as Parameters<typeof build>[0]);
+      });
       return [name, outfile] as const;
     }),
   );

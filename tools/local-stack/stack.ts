@@ -46,7 +46,7 @@ export interface Stack {
   registry: LocalRegistry;
   sandboxes: LocalSandbox[];
   supervisor: Supervisor;
-  environment: string;
+  environment: StackSettings["environment"];
   /** Calls the API as admin; throws on anything but 2xx. */
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** Ends every process it started, Postgres last. */
@@ -70,9 +70,9 @@ export async function startStack(settings: StackSettings): Promise<Stack> {
     let postgres = await startEmbeddedPostgres({ dataDir: join(dataDir, "postgres") });
     closers.push(() => postgres.stop());
     const databaseUrl = postgres.url;
-    const database = await openDatabase({ url: databaseUrl, max: 4, applicationName: "valet-local" });
+    const database = openDatabase({ url: databaseUrl, max: 4, applicationName: "valet-local" });
     closers.splice(1, 0, () => database.close());
-    await migrate(database, { environment: settings.environment });
+    await migrate(databaseUrl, { environment: settings.environment });
     await seedAdmin(database, keys);
 
     settings.signal?.throwIfAborted();
@@ -171,8 +171,8 @@ async function startApi(settings: StackSettings, supervisor: Supervisor, keys: L
 
 /** The local operator: tenant `local`, an admin token whose hash alone is in the database. */
 async function seedAdmin(database: Database, keys: LocalKeys): Promise<void> {
-  await database.pool.query(`INSERT INTO tenants (id, name) VALUES ('local', 'Local') ON CONFLICT (id) DO NOTHING`);
-  await database.pool.query(
+  await database.query(`INSERT INTO tenants (id, name) VALUES ('local', 'Local') ON CONFLICT (id) DO NOTHING`);
+  await database.query(
     `INSERT INTO api_tokens (tenant_id, role, name, token_hash) VALUES ('local', 'admin', 'local operator', $1)
      ON CONFLICT (token_hash) DO NOTHING`,
     [createHash("sha256").update(keys.adminToken).digest("hex")],

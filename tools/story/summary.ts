@@ -41,7 +41,7 @@ const submissionSchema = z.object({ reference: z.string() });
 
 export async function recomputeSummary(stack: Stack, facts: StoryFacts): Promise<Summary> {
   const query = async <T>(sql: string, values: unknown[]): Promise<T[]> =>
-    (await stack.database.pool.query(sql, values)).rows as T[];
+    (await stack.database.query(sql, values)).rows as T[];
   const ids = facts.submitted.map(({ taskId }) => taskId);
   const tasks = await query<{ id: string; state: string; finishes: string }>(
     `SELECT t.id, t.state, (SELECT count(*) FROM attempts a WHERE a.task_id = t.id AND a.outcome = 'completed') AS finishes
@@ -75,11 +75,12 @@ export async function recomputeSummary(stack: Stack, facts: StoryFacts): Promise
     tasksRunTwice: twice.length,
     submissionsCounted: [...counts.values()].reduce((sum, count) => sum + count, 0),
     submissionsExpected: facts.submitted.filter(({ reference }) => reference !== null).length,
-    minCapacityPct: await minCapacityPct(stack.database.pool, {
-      environment: stack.environment,
-      from: new Date(facts.fromMs),
-      to: new Date(facts.toMs),
-    }),
+    minCapacityPct:
+      (await minCapacityPct(stack.database, {
+        environment: stack.environment,
+        from: new Date(facts.fromMs),
+        to: new Date(facts.toMs),
+      })) ?? 0,
     newWorkOnNewVersionMs: facts.good.measures.newWorkOnNewVersionMs,
     lastOldTaskEndedMs: facts.good.measures.lastOldTaskEndedMs,
     newWorkOnOldVersion: Number(strays?.count ?? 0),

@@ -99,15 +99,19 @@ async function submit(place: StoryPlace, count: number): Promise<StoryFacts["sub
 
 async function slotsReady(stack: Stack): Promise<void> {
   await waitFor("every slot to accept work", async () => {
-    const { rows } = await stack.database.pool.query(`SELECT count(*) AS n FROM slots WHERE state <> 'accepting'`);
-    return Number(rows[0].n) === 0 ? true : undefined;
+    const { rows } = await stack.database.query<{ n: number }>(
+      `SELECT count(*) AS n FROM slots WHERE state <> 'accepting'`,
+    );
+    return Number(rows[0]?.n) === 0 ? true : undefined;
   });
 }
 
 async function running(stack: Stack, count: number): Promise<void> {
   await waitFor(`${count} tasks to run`, async () => {
-    const { rows } = await stack.database.pool.query(`SELECT count(*) AS n FROM tasks WHERE state = 'running'`);
-    return Number(rows[0].n) >= count ? true : undefined;
+    const { rows } = await stack.database.query<{ n: number }>(
+      `SELECT count(*) AS n FROM tasks WHERE state = 'running'`,
+    );
+    return Number(rows[0]?.n) >= count ? true : undefined;
   });
 }
 
@@ -117,11 +121,11 @@ async function allEnded(stack: Stack, submitted: StoryFacts["submitted"], narrat
   await waitFor(
     "the last tasks to end",
     async () => {
-      const { rows } = await stack.database.pool.query(
+      const { rows } = await stack.database.query<{ n: number }>(
         `SELECT count(*) AS n FROM tasks WHERE id = ANY($1::uuid[]) AND state IN ('queued', 'assigned', 'running', 'paused', 'needs_human')`,
         [ids],
       );
-      const left = Number(rows[0].n);
+      const left = Number(rows[0]?.n);
       if (left !== told && left % 5 === 0) narrator.say(`${left} tasks left`);
       told = left;
       return left === 0 ? true : undefined;
