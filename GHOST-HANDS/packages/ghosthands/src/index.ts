@@ -1,0 +1,1 @@
+export { makeApp, type ApiDeps } from "./api/app.ts";

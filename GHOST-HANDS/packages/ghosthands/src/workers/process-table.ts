@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface ProcessEntry {
+  pid: number;
+  parentPid: number;
+  groupId: number;
+  /** One letter, as in /proc: R, S, T (stopped), Z (dead, not yet collected) … */
+  state: string;
+  /** The command line, each argument followed by a blank. */
+  command: string;
+}
+
+/** One process, or undefined when it is gone. */
+export function readProcess(pid: number): ProcessEntry | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state = "", parentPid = "0", groupId = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const command = `${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")} `;
+    return { pid, parentPid: Number(parentPid), groupId: Number(groupId), state, command };
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH"))
+      return undefined;
+    throw error;
+  }
+}
+
+export function listProcesses(): ProcessEntry[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readProcess(Number(name)))
+    .filter((entry) => entry !== undefined);
+}
+
+/** The browser that runs on a profile folder; only its leading process carries the path. */
+export function findBrowserOn(profileDir: string): ProcessEntry | undefined {
+  return listProcesses().find((entry) => entry.command.includes(`--user-data-dir=${profileDir} `));
+}
+
+/** Every browser whose profile path begins with `prefix`. */
+export function findBrowsersUnder(prefix: string): ProcessEntry[] {
+  return listProcesses().filter((entry) => entry.command.includes(`--user-data-dir=${prefix}`));
+}
+
+/** Living members of a process group; dead ones nobody collected yet do not count. */
+export function groupMembers(groupId: number): ProcessEntry[] {
+  return listProcesses().filter((entry) => entry.groupId === groupId && entry.state !== "Z");
+}
+
+/** Signals a whole process group; false when no such group is left. */
+export function signalGroup(groupId: number, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): boolean {
+  if (groupId <= 1) throw new Error(`refusing to signal process group ${groupId}`);
+  try {
+    process.kill(-groupId, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    throw error;
+  }
+}
