@@ -18,7 +18,7 @@ const mediaTypes = {
 } as const;
 
 export interface ReleaseOptions {
-  /** Baked into the programs as GH_BUILD_VERSION, and what the release calls itself. */
+  /** Baked into the programs as __GH_VERSION__, and what the release calls itself. */
   version: string;
   commit?: string;
   /** Where manifest, config and layer are put; a new temporary folder by default. */
@@ -91,8 +91,8 @@ async function bundle(root: string, entries: { api: string; worker: string }, op
     entryPoints: { api: join(repositoryRoot, entries.api), worker: join(repositoryRoot, entries.worker) },
     outdir: root,
     define: {
-      GH_BUILD_VERSION: JSON.stringify(options.version),
-      GH_BUILD_COMMIT: JSON.stringify(options.commit ?? ""),
+      __GH_VERSION__: JSON.stringify(options.version),
+      __GH_COMMIT__: JSON.stringify(options.commit ?? ""),
     },
     plugins: [sourcePatches(repositoryRoot, options.patch ?? [])],
   } as Parameters<typeof build>[0]);

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { attestRelease } from "@valet/contracts/node";
 
-declare const GH_BUILD_VERSION: string;
+declare const __GH_VERSION__: string;
 
 const {
   GH_API_HOST,
@@ -28,7 +28,7 @@ const server = createServer((request, response) => {
     return answer(200, {
       status: "ok",
       service: "ghosthands",
-      version: GH_BUILD_VERSION,
+      version: __GH_VERSION__,
       timestamp,
       image_digest: digest,
     });
@@ -39,7 +39,7 @@ const server = createServer((request, response) => {
     let sent = 0;
     const timer = setInterval(() => {
       sent += 1;
-      response.write(`data: ${GH_BUILD_VERSION} ${sent}\n\n`);
+      response.write(`data: ${__GH_VERSION__} ${sent}\n\n`);
       if (sent < 3) return;
       clearInterval(timer);
       response.end();
