@@ -155,6 +155,7 @@ CREATE TABLE tasks (
   -- enqueued_at minus priority seconds: the place in the queue; null while not in it. The indexes of the queue look at this
   -- and not at state, so that later changes of state stay off every index (HOT).
   queue_key timestamptz,
+  queue_timeout_ms integer NOT NULL DEFAULT 3600000,
   queue_expires_at timestamptz NOT NULL,
   started_at timestamptz,
   ended_at timestamptz,
@@ -244,6 +245,8 @@ CREATE TABLE permits (
   task_id uuid NOT NULL,
   fence bigint NOT NULL,
   step_index integer NOT NULL,
+  -- Only this boot of the GH worker knows whether it used the permit.
+  worker_boot_id text NOT NULL,
   granted_at timestamptz NOT NULL DEFAULT now(),
   usable_until timestamptz NOT NULL,
   -- Filled when the step's outcome was journalled.

@@ -4,7 +4,7 @@ import { notify } from "./notify.ts";
 import { orderBy } from "./order-by.ts";
 import { sandboxOf, sandboxSelect } from "./sandbox-row.ts";
 import type { RawSandboxRow, SandboxRow } from "./sandbox-row.ts";
-import { appendLiveEvents } from "./live-events.ts";
+import { announceSandboxes } from "./announce.ts";
 import { brokenConstraint } from "./sql.ts";
 import type { Page, PageQuery, Sql, Tx } from "./sql.ts";
 import { tokenHash } from "./tokens.ts";
@@ -76,7 +76,7 @@ export async function createSandbox(tx: Tx, input: NewSandbox): Promise<Result<S
       return rows[0]?.id ?? "";
     });
     await ensureSlots(tx, id, input.capacity);
-    await announce(tx, id, "provisioning");
+    await announceSandboxes(tx, [id]);
     const row = await getSandbox(tx, id);
     if (!row) throw new Error(`sandbox ${id} vanished while it was created`);
     return ok(row);
@@ -201,13 +201,9 @@ export async function moveSandbox(
     move.to,
     move.reason,
   ]);
-  await announce(tx, id, move.to);
+  await announceSandboxes(tx, [id]);
   await notify(tx, "assign", [""]);
   return ok(move.to);
-}
-
-async function announce(tx: Tx, sandboxId: string, status: string): Promise<void> {
-  await appendLiveEvents(tx, [{ type: "sandbox_update", audience: "admin", payload: { sandboxId, status } }]);
 }
 
 /** Adds this holder; another's cordon is untouched. From commit on, nothing more is reserved there. */
@@ -224,7 +220,7 @@ export async function addCordon(
      ON CONFLICT (sandbox_id, holder_kind, holder_id) DO UPDATE SET reason = EXCLUDED.reason`,
     [sandboxId, cordon.holderKind, cordon.holderId, cordon.reason],
   );
-  await announce(tx, sandboxId, "cordoned");
+  await announceSandboxes(tx, [sandboxId]);
   await notify(tx, "sandbox", [sandboxId]);
   return ok(undefined);
 }
@@ -241,7 +237,7 @@ export async function removeCordon(
     [sandboxId, holder.holderKind, holder.holderId],
   );
   if (rowCount === 0) return false;
-  await announce(tx, sandboxId, "uncordoned");
+  await announceSandboxes(tx, [sandboxId]);
   await notify(tx, "sandbox", [sandboxId]);
   await notify(tx, "assign", [""]);
   return true;
@@ -254,7 +250,7 @@ export async function setReachable(tx: Tx, sandboxId: string, isReachable: boole
     isReachable,
   ]);
   if (rowCount === 0) return false;
-  await announce(tx, sandboxId, isReachable ? "reachable" : "unreachable");
+  await announceSandboxes(tx, [sandboxId]);
   if (isReachable) await notify(tx, "assign", [""]);
   return true;
 }
@@ -267,6 +263,15 @@ export async function nextEpoch(sql: Sql, sandboxId: string): Promise<number> {
   );
   if (!rows[0]) throw new Error(unknown(sandboxId).message);
   return rows[0].epoch;
+}
+
+/** Takes a number the engine chose: true when it was still free and is the sandbox's newest now. */
+export async function claimEpoch(tx: Tx, sandboxId: string, epoch: number): Promise<boolean> {
+  const { rowCount } = await tx.query("UPDATE sandboxes SET epoch = $2 WHERE id = $1 AND epoch < $2", [
+    sandboxId,
+    epoch,
+  ]);
+  return rowCount === 1;
 }
 
 /** Lifts the epoch to what the host has already seen, e.g. after a manual deploy there. */

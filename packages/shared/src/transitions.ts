@@ -65,7 +65,8 @@ export const hostStepTransitions: TransitionTable<HostStepState> = {
 };
 
 export const taskTransitions: TransitionTable<TaskState> = {
-  queued: ["assigned", "cancelled", "expired"],
+  // `completed`: the result of an attempt that was given up arrives late, and nobody else has begun.
+  queued: ["assigned", "cancelled", "expired", "completed"],
   assigned: ["running", "queued", "cancelled", "expired"],
   running: ["paused", "needs_human", "needs_review", "completed", "failed", "cancelled", "timed_out", "queued"],
   paused: ["running", "cancelled", "timed_out", "needs_review", "queued", "completed", "failed"],

@@ -1,7 +1,5 @@
-import type { Sql } from "../sql.ts";
-import type { JsonObject } from "../sql.ts";
 import type { AttemptKey } from "../heartbeat.ts";
-import { notBuilt } from "../not-built.ts";
+import type { JsonObject, Sql } from "../sql.ts";
 
 export interface AssignmentRow extends AttemptKey {
   /** Number the attempt has, or will have once acknowledged. */
@@ -11,15 +9,31 @@ export interface AssignmentRow extends AttemptKey {
   acknowledged: boolean;
   spec: JsonObject;
 }
+
 /** Open attempts of a sandbox; with `unacknowledgedOnly` what its long-poll is to hear about. */
 export async function assignmentsFor(
-  _sql: Sql,
-  _sandboxId: string,
-  _options?: { unacknowledgedOnly?: boolean },
+  sql: Sql,
+  sandboxId: string,
+  options: { unacknowledgedOnly?: boolean } = {},
 ): Promise<AssignmentRow[]> {
-  return notBuilt();
+  const { rows } = await sql.query<AssignmentRow>(
+    `SELECT a.task_id AS "taskId", a.fence, a.lease_id AS "leaseId",
+       CASE WHEN a.acknowledged_at IS NULL THEN t.attempt_count + 1 ELSE a.number END AS attempt,
+       a.slot_index AS slot, a.generation, a.acknowledged_at IS NOT NULL AS acknowledged, t.spec
+     FROM attempts a JOIN tasks t ON t.id = a.task_id
+     WHERE a.sandbox_id = $1 AND a.ended_at IS NULL AND (NOT $2 OR a.acknowledged_at IS NULL)
+     ORDER BY a.reserved_at, a.slot_index`,
+    [sandboxId, options.unacknowledgedOnly ?? false],
+  );
+  return rows;
 }
+
 /** Open attempts whose cancellation was asked for. */
-export async function cancelsFor(_sql: Sql, _sandboxId: string): Promise<AttemptKey[]> {
-  return notBuilt();
+export async function cancelsFor(sql: Sql, sandboxId: string): Promise<AttemptKey[]> {
+  const { rows } = await sql.query<AttemptKey>(
+    `SELECT a.task_id AS "taskId", a.fence, a.lease_id AS "leaseId" FROM attempts a JOIN tasks t ON t.id = a.task_id
+     WHERE a.sandbox_id = $1 AND a.ended_at IS NULL AND t.cancel_requested ORDER BY a.task_id`,
+    [sandboxId],
+  );
+  return rows;
 }
