@@ -83,7 +83,7 @@ function fileToken(connection: Connection | null, apiUrl: string): string | unde
 
 function refusePlainHttp(apiUrl: string, hasToken: boolean): void {
   const { protocol, hostname } = new URL(apiUrl);
-  const isLoopback = hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
+  const isLoopback = hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
   if (protocol === "http:" && !isLoopback && hasToken) {
     throw usageFailure(
       `Refused to send the token to ${apiUrl} without encryption`,

@@ -13,6 +13,11 @@ interface Named {
   name?: string;
 }
 type Kind = "sandbox" | "task" | "deploy";
+const listCommands: Record<Kind, string> = {
+  sandbox: "valet sandboxes list",
+  task: "valet tasks list",
+  deploy: "valet deploys list",
+};
 
 /** How tables show an id. */
 export function shorten(id: string): string {
@@ -26,7 +31,7 @@ export async function resolveId(context: CliContext, kind: Kind, given: string):
   if (!mayBeName && !shortId.test(given)) {
     throw usageFailure(
       `"${given}" is not the id of a ${kind}`,
-      `Give a full id or at least its first four characters; valet ${kind}s list shows them.`,
+      `Give a full id or at least its first four characters; ${listCommands[kind]} shows them.`,
     );
   }
   const found = await search(context, kind, given);
@@ -36,7 +41,7 @@ export async function resolveId(context: CliContext, kind: Kind, given: string):
   if (!first) {
     throw new CliFailure(`No ${kind} found for "${given}"`, {
       code: "not_found",
-      hint: `List what exists: valet ${kind}s list.`,
+      hint: `List what exists: ${listCommands[kind]}.`,
     });
   }
   if (second) {

@@ -47,7 +47,7 @@ export async function actOnDeploy(
   context.print(view, () => {
     const which = view.id === id ? `Deploy ${shorten(id)}` : `New deploy ${shorten(view.id)}`;
     const why = view.stateReason ? ` (${plainText(view.stateReason)})` : "";
-    return `Asked to ${action}. ${which} is ${view.state}${why}.\nFollow it: valet deploys show ${shorten(view.id)} --watch`;
+    return `Asked to ${action === "rollback" ? "roll back" : action}. ${which} is ${view.state}${why}.\nFollow it: valet deploys show ${shorten(view.id)} --watch`;
   });
   return exitCodes.done;
 }

@@ -11,8 +11,9 @@ export async function addSandbox(context: CliContext, name: string, flags: Sandb
   const file = createFile(path);
   let isWritten = false;
   try {
-    const { label, identityFile: _path, instanceId, ...given } = flags;
-    const body = { ...given, name, instanceId: instanceId ?? name, labels: label };
+    const { environment, publicIp, instanceType, browserEngine, capacity, agentPort } = flags;
+    const given = { environment, publicIp, instanceType, browserEngine, capacity, agentPort };
+    const body = { ...given, name, instanceId: flags.instanceId ?? name, labels: flags.label };
     const { identity, ...sandbox } = await ask(context, { what: `add sandbox ${name}` }, (api, signal) =>
       api.createSandbox({ body, signal }),
     );
