@@ -2,9 +2,9 @@ import type { AgentDeployCommand } from "@valet/contracts";
 import type { CordonHolderKind, SandboxState } from "@valet/shared";
 
 /** A command to one host. Performed after the save, derived anew on each tick, safe to send again: the epoch fences it. */
-export type Effect = { sandboxId: string; epoch: number } & (
+export type Effect = { sandboxId: string; deployId: string; epoch: number } & (
   | { kind: "deploy"; command: AgentDeployCommand }
-  | { kind: "settle"; generation: number }
+  | { kind: "settle"; generation: number; rollbackWindowMs: number }
   | { kind: "rollback"; digest: string }
   | { kind: "drain" }
   | { kind: "undrain" }

@@ -33,8 +33,8 @@ export interface SandboxFacts {
   epoch: number;
   targetGeneration: number | null;
   sessionLive: boolean;
-  /** Null: never. */
-  lastSeenAt: number | null;
+  /** Since when health checks have called it unreachable; null while they reach it. 0: since ever. */
+  unreachableSince: number | null;
   slots: { index: number; generation: number | null; state: SlotState }[];
   /** Attempts that have not ended; `requeueable`: stopping it costs nothing, and it was not interrupted before. */
   openAttempts: { taskId: string; generation: number; requeueable: boolean }[];

@@ -18,12 +18,17 @@ export function effectsOf(draft: Draft): Effect[] {
 }
 
 function effectOf(deploy: DeployDocument, host: HostStep, command: StepCommand): Effect {
-  const to = { sandboxId: host.sandboxId, epoch: command.epoch };
+  const to = { sandboxId: host.sandboxId, deployId: deploy.id, epoch: command.epoch };
   switch (command.kind) {
     case "deploy":
       return { ...to, kind: "deploy", command: deployCommand(deploy, host, command.epoch) };
     case "settle":
-      return { ...to, kind: "settle", generation: command.generation };
+      return {
+        ...to,
+        kind: "settle",
+        generation: command.generation,
+        rollbackWindowMs: deploy.knobs.rollbackWindowMs,
+      };
     case "rollback":
       return { ...to, kind: "rollback", digest: command.digest };
     case "drain":

@@ -1,0 +1,14 @@
+export * from "./model.ts";
+export * from "./observation.ts";
+export * from "./effect.ts";
+export * from "./policy.ts";
+export { decide } from "./decide.ts";
+export type { Decided } from "./decide.ts";
+export { inFlightSteps } from "./decide/hosts.ts";
+export { makeReconcile } from "./reconcile.ts";
+export type { Reconcile, Reconciled, ReconcileDeps } from "./reconcile.ts";
+export type { DeployStore } from "./store.ts";
+export type { CommandAnswer, CommandTo, DriverError, HostDriver } from "./driver.ts";
+export { makeAgentDriver } from "./drivers/agent.ts";
+export type { AgentDriverDeps } from "./drivers/agent.ts";
+export type { AgentAddress } from "./drivers/agent-http.ts";

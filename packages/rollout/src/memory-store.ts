@@ -1,0 +1,163 @@
+import { activeDeployStates, assertNever, canMove, sandboxTransitions, type SandboxState } from "@valet/shared";
+import type { Write } from "./effect.ts";
+import type { Decision, DeployDocument } from "./model.ts";
+import type { EnvironmentFacts, SandboxFacts } from "./observation.ts";
+import { inFlightSteps } from "./decide/hosts.ts";
+import type { DeployStore } from "./store.ts";
+
+/** A sandbox as the memory store holds it: the facts, without what is derived from deploys. */
+export type MemorySandbox = Omit<SandboxFacts, "otherDeploys"> & { environment: string };
+
+export interface MemoryStore extends DeployStore {
+  readonly sandboxes: Map<string, MemorySandbox>;
+  readonly deploys: Map<string, DeployDocument>;
+  readonly allowed: Set<string>;
+  readonly decisions: { deployId: string; decision: Decision }[];
+  /** How many saves took. */
+  readonly saves: number;
+  /** Adds a deploy at the end of the queue. */
+  add(deploy: DeployDocument): void;
+  /** Leaves an operator's wish, as the API does: the revision moves on. */
+  request(deployId: string, request: NonNullable<DeployDocument["request"]>): void;
+}
+
+/** Deploys and sandboxes in memory, with the guards of the real one. For tests and simulation. */
+export function makeMemoryStore(): MemoryStore {
+  const sandboxes = new Map<string, MemorySandbox>();
+  const deploys = new Map<string, DeployDocument>();
+  const allowed = new Set<string>();
+  const decisions: { deployId: string; decision: Decision }[] = [];
+  let saves = 0;
+
+  const all = () => [...deploys.values()];
+  const isActive = (deploy: DeployDocument) => activeDeployStates.some((state) => state === deploy.state);
+  const isSibling = (one: DeployDocument, of: DeployDocument) =>
+    one.id !== of.id && one.environment === of.environment && one.service === of.service;
+
+  function environmentFacts(deploy: DeployDocument): EnvironmentFacts {
+    const order = [...deploys.keys()];
+    const siblings = all().filter((one) => isSibling(one, deploy));
+    const queued = siblings.filter((one) => one.state === "queued");
+    const place = order.indexOf(deploy.id);
+    const completed = all()
+      .filter((one) => one.environment === deploy.environment && one.service === deploy.service)
+      .filter((one) => one.state === "completed" && one.id !== deploy.id && one.imageDigest !== null)
+      .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))[0];
+    return {
+      activeDeployId: siblings.find(isActive)?.id ?? null,
+      olderQueuedId: queued.find((one) => order.indexOf(one.id) < place)?.id ?? null,
+      newerQueuedId: queued.filter((one) => order.indexOf(one.id) > place).at(-1)?.id ?? null,
+      lastCompleted: completed ? { tag: completed.imageTag, digest: completed.imageDigest ?? "" } : null,
+      allowedDigests: [...allowed].sort(),
+      deployCordoned: [...sandboxes.values()]
+        .filter((one) => one.cordons.some((cordon) => cordon.holderKind === "deploy"))
+        .map((one) => one.sandboxId),
+    };
+  }
+
+  function otherDeploysOn(sandboxId: string, deploy: DeployDocument): string[] {
+    return all()
+      .filter((one) => one.id !== deploy.id && isActive(one))
+      .filter((one) =>
+        one.hosts.some(
+          (host) => host.sandboxId === sandboxId && (inFlightSteps.includes(host.step) || host.step === "rolling_back"),
+        ),
+      )
+      .map((one) => one.id);
+  }
+
+  function breaksGuard(next: DeployDocument, writes: readonly Write[]): boolean {
+    if (isActive(next) && all().some((one) => isSibling(one, next) && isActive(one))) return true;
+    return writes.some((write) => {
+      if (write.kind === "claim_epoch") return (sandboxes.get(write.sandboxId)?.epoch ?? 0) >= write.epoch;
+      return write.kind === "move_sandbox" && sandboxes.get(write.sandboxId)?.state !== write.from;
+    });
+  }
+
+  return {
+    sandboxes,
+    deploys,
+    allowed,
+    decisions,
+    get saves() {
+      return saves;
+    },
+    add: (deploy) => void deploys.set(deploy.id, structuredClone(deploy)),
+    request(deployId, request) {
+      const deploy = deploys.get(deployId);
+      if (!deploy) throw new Error(`there is no deploy ${deployId}`);
+      deploys.set(deployId, { ...deploy, request, revision: deploy.revision + 1 });
+    },
+    async load(deployId) {
+      return structuredClone(deploys.get(deployId) ?? null);
+    },
+    async listOpen() {
+      return all()
+        .filter((one) => isActive(one) || one.state === "queued" || one.request !== null)
+        .map((one) => one.id);
+    },
+    async facts(deploy) {
+      const inEnvironment = [...sandboxes.values()].filter((one) => one.environment === deploy.environment);
+      return structuredClone({
+        environment: environmentFacts(deploy),
+        sandboxes: inEnvironment
+          .sort((a, b) => a.name.localeCompare(b.name))
+          .map(({ environment: _environment, ...facts }) => ({
+            ...facts,
+            otherDeploys: otherDeploysOn(facts.sandboxId, deploy),
+          })),
+      });
+    },
+    async save(next, expectedRevision, change) {
+      const found = deploys.get(next.id);
+      if (!found || found.revision !== expectedRevision || breaksGuard(next, change.writes)) return "lost_race";
+      for (const write of change.writes) apply(write, sandboxes, allowed);
+      for (const decision of change.decisions) decisions.push({ deployId: next.id, decision });
+      deploys.set(next.id, structuredClone(next));
+      saves += 1;
+      return "saved";
+    },
+  };
+}
+
+function apply(write: Write, sandboxes: Map<string, MemorySandbox>, allowed: Set<string>): void {
+  const sandbox = "sandboxId" in write ? sandboxes.get(write.sandboxId) : undefined;
+  switch (write.kind) {
+    case "allow_release":
+      allowed.add(write.digest);
+      return;
+    case "disallow_release":
+      allowed.delete(write.digest);
+      return;
+    default:
+  }
+  if (!sandbox) throw new Error(`a write to a sandbox that does not exist: ${JSON.stringify(write)}`);
+  switch (write.kind) {
+    case "claim_epoch":
+      sandbox.epoch = write.epoch;
+      return;
+    case "move_sandbox":
+      sandbox.state = legalMove(sandbox.state, write.to);
+      return;
+    case "cordon": {
+      const { holderKind, holderId, reason } = write;
+      sandbox.cordons = [...sandbox.cordons, { holderKind, holderId, reason }];
+      return;
+    }
+    case "uncordon":
+      sandbox.cordons = sandbox.cordons.filter(
+        (cordon) => cordon.holderKind !== write.holderKind || cordon.holderId !== write.holderId,
+      );
+      return;
+    case "set_target":
+      sandbox.targetGeneration = write.generation;
+      return;
+    default:
+      assertNever(write);
+  }
+}
+
+function legalMove(from: SandboxState, to: SandboxState): SandboxState {
+  if (!canMove(sandboxTransitions, from, to)) throw new Error(`a sandbox cannot go from ${from} to ${to}`);
+  return to;
+}
