@@ -1,1 +1,13 @@
-export {};
+export * from "./tones.ts";
+export * from "./state-mark.tsx";
+export * from "./button.tsx";
+export * from "./dialog.tsx";
+export * from "./page-states.tsx";
+export * from "./fields.tsx";
+export * from "./times.ts";
+export * from "./time.tsx";
+export * from "./release.tsx";
+export * from "./row-window.ts";
+export * from "./step-track.tsx";
+export * from "./slot-cells.tsx";
+export * from "./facts.tsx";

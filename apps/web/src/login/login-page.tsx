@@ -1,0 +1,94 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { Button, ErrorState, Input } from "@valet/ui";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { useApp } from "../app-context.tsx";
+import { failureWords } from "../failure.ts";
+import { keys } from "../query-keys.ts";
+
+const route = getRouteApi("/login");
+
+/** Sign-in by API token, or by the one-time link that `npm start` prints. */
+export function LoginPage() {
+  const { api, token } = useApp();
+  const { link, from } = route.useSearch();
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const [typed, setTyped] = useState("");
+  const [isBusy, setBusy] = useState(link !== undefined);
+  const [failure, setFailure] = useState<string | null>(null);
+
+  const signIn = useCallback(
+    async (attempt: () => Promise<{ role: string }>) => {
+      setBusy(true);
+      setFailure(null);
+      try {
+        const me = await attempt();
+        queryClient.clear();
+        queryClient.setQueryData(keys.me, me);
+        await navigate({ href: safeReturn(from) ?? (me.role === "client" ? "/tasks" : "/fleet"), replace: true });
+      } catch (error) {
+        token.write(null);
+        setFailure(failureWords(error));
+        setBusy(false);
+      }
+    },
+    [from, navigate, queryClient, token],
+  );
+
+  // The link works once: it must not be sent a second time, whatever makes the page draw again.
+  const exchanged = useRef<string | null>(null);
+  useEffect(() => {
+    if (link === undefined || exchanged.current === link) return;
+    exchanged.current = link;
+    void signIn(() => api.exchangeLoginLink({ body: { token: link } }));
+  }, [api, link, signIn]);
+
+  return (
+    <main className="mx-auto flex min-h-dvh max-w-sm flex-col justify-center px-4 pb-[12vh]">
+      <h1 className="text-2xl font-extrabold tracking-tight">VALET</h1>
+      <p className="mt-1 text-base text-muted">Sign in to see the fleet, its deploys and its tasks.</p>
+      {isBusy && link !== undefined ? (
+        <p role="status" className="mt-6">
+          Signing in with your link
+        </p>
+      ) : (
+        <form
+          className="mt-6"
+          onSubmit={(event) => {
+            event.preventDefault();
+            token.write(typed.trim());
+            void signIn(() => api.me());
+          }}
+        >
+          {failure === null ? null : (
+            <div className="mb-4">
+              <ErrorState
+                what={link === undefined ? "This token was not accepted" : "This link was not accepted"}
+                why={failure}
+              />
+            </div>
+          )}
+          <Input
+            label="API token"
+            hint="Kept in this tab only. A new one-time link: run `valet login-link` where VALET runs."
+            type="password"
+            autoComplete="current-password"
+            required
+            autoFocus
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+          <Button type="submit" kind="primary" className="mt-4 w-full" busy={isBusy}>
+            Sign in
+          </Button>
+        </form>
+      )}
+    </main>
+  );
+}
+
+/** A page of ours to go back to; never another site's address. */
+export function safeReturn(from: string | undefined): string | null {
+  return from !== undefined && /^\/(?![/\\])/.test(from) && !from.startsWith("/login") ? from : null;
+}

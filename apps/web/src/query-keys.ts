@@ -1,0 +1,13 @@
+/** Keys of everything we load; a shorter key covers all that begin with it. */
+export type Key = readonly unknown[];
+
+export const keys = {
+  all: ["valet"],
+  me: ["valet", "me"],
+  sandboxes: ["valet", "sandboxes"],
+  deploys: ["valet", "deploys"],
+  deploy: (id: string) => ["valet", "deploy", id],
+  deployConfig: ["valet", "deploy-config"],
+  tasks: ["valet", "tasks"],
+  task: (id: string) => ["valet", "task", id],
+} as const satisfies Record<string, Key | ((id: string) => Key)>;

@@ -1,0 +1,192 @@
+import type { DeployView } from "@valet/contracts";
+import { defaultKnobs, type DeployState, type HostStepState } from "@valet/shared";
+import { fixtureDigest, fixtureId } from "./seeded-random.ts";
+
+type Host = DeployView["hosts"][number];
+
+/** A mid-rollout deploy first, then one in each other state that looks different. */
+export function fixtureDeploys(nowMs: number): DeployView[] {
+  const past: [DeployState, string, string][] = [
+    ["awaiting_trigger", "auto-deploy is off for production", "v1.9.0"],
+    ["paused", "paused by maria: checking the error rate", "v1.8.9"],
+    ["rolled_back", "sandbox-1 failed verification: the browser did not start", "v1.8.5"],
+    ["failed", "sandbox-2: no healthy answer within 60 s", "v1.8.4"],
+    ["completed", "all 6 hosts updated", "v1.8.2"],
+    ["superseded", "v1.8.2 came", "v1.8.1"],
+    ["aborted", "aborted by jo", "v1.8.0"],
+  ];
+  return [
+    midRollout(nowMs),
+    ...past.map(([state, reason, tag], index) => pastDeploy(nowMs, index + 1, state, reason, tag)),
+  ];
+}
+
+function midRollout(nowMs: number): DeployView {
+  const ago = (ms: number) => new Date(nowMs - ms).toISOString();
+  const base = bare(nowMs, 0, "in_progress", "v1.9.0");
+  return {
+    ...base,
+    stateReason: "2 of 6 hosts updated, handing over sandbox-2",
+    waitingOn: [
+      "sandbox-2: task 4c1d0e7a on slot 0, running for 2 min 10 s, to end on generation 7",
+      "sandbox-2: task 92f1c003 on slot 3, to end on generation 7",
+    ],
+    hostsUpdated: 2,
+    hostsFailed: 1,
+    startedAt: ago(312_000),
+    hosts: [
+      host(0, "updated", {
+        newGeneration: 8,
+        reportedDigest: fixtureDigest(2),
+        activeTaskCount: 2,
+        startedAt: ago(310_000),
+        endedAt: ago(232_000),
+        message: "all new work runs on generation 8",
+      }),
+      host(1, "handing_over", {
+        newGeneration: 8,
+        reportedDigest: fixtureDigest(2),
+        activeTaskCount: 4,
+        startedAt: ago(230_000),
+        message: "2 of 4 slots handed over; 2 busy ones follow as their tasks end",
+      }),
+      host(2, "verifying", {
+        newGeneration: 8,
+        reportedDigest: fixtureDigest(1),
+        activeTaskCount: 2,
+        startedAt: ago(12_000),
+        message: "synthetic task running in the spare browser",
+      }),
+      host(3, "draining", {
+        order: "stop-first",
+        activeTaskCount: 1,
+        startedAt: ago(40_000),
+        message: "waits for 1 task; memory admits no second generation here",
+      }),
+      host(4, "failed", {
+        activeTaskCount: null,
+        startedAt: ago(94_000),
+        endedAt: ago(30_000),
+        message: "unreachable: no answer from the agent for 94 s",
+      }),
+      host(5, "pending", { activeTaskCount: 2 }),
+      host(6, "skipped", { activeTaskCount: 0, message: "provisioning: it installs the new release by itself" }),
+    ],
+    decisions: [
+      decision(nowMs, 1, 312_000, "webhook", "Deploy of v1.9.0 to staging created by run 8841", {}),
+      decision(nowMs, 2, 311_000, "reconciler", "Pinned v1.9.0 at its digest", {
+        digest: fixtureDigest(2),
+        resolvedBy: "registry",
+      }),
+      decision(nowMs, 3, 310_000, "reconciler", "Start generation 8 on sandbox-1 beside generation 7", {
+        epoch: 41,
+        maxParallel: 1,
+      }),
+      decision(
+        nowMs,
+        4,
+        270_000,
+        "reconciler",
+        "sandbox-1 verified: digest as asked, healthy for 5 s, synthetic task passed",
+        { syntheticMs: 1840 },
+      ),
+      decision(nowMs, 5, 232_000, "reconciler", "sandbox-1 updated: all new work runs on generation 8", {}),
+      decision(nowMs, 6, 60_000, "maria", "Paused: looking at the graphs", {}),
+      decision(nowMs, 7, 44_000, "maria", "Resumed", {}),
+    ],
+    measures: { newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null, tasksLost: 0, minCapacityPct: 100 },
+  };
+}
+
+function pastDeploy(nowMs: number, number: number, state: DeployState, reason: string, tag: string): DeployView {
+  const isWaiting = state === "awaiting_trigger";
+  const step: HostStepState = state === "completed" ? "updated" : state === "rolled_back" ? "rolled_back" : "pending";
+  const hosts = isWaiting
+    ? []
+    : [0, 1, 2, 3, 4, 5].map((index) =>
+        host(index, state === "rolled_back" && index > 0 ? "skipped" : step, {
+          newGeneration: step === "pending" ? null : 6 + number,
+          endedAt: step === "pending" ? null : new Date(nowMs - number * 3_000_000).toISOString(),
+        }),
+      );
+  return {
+    ...bare(nowMs, number, state, tag),
+    environment: isWaiting ? "production" : "staging",
+    stateReason: reason,
+    waitingOn: isWaiting ? ["an operator to trigger it"] : [],
+    hosts,
+    hostsUpdated: step === "updated" ? 6 : 0,
+    hostsFailed: state === "failed" ? 1 : 0,
+    startedAt: isWaiting ? null : new Date(nowMs - number * 3_600_000).toISOString(),
+    endedAt: isWaiting || state === "paused" ? null : new Date(nowMs - number * 3_600_000 + 412_000).toISOString(),
+    measures:
+      state === "completed"
+        ? { newWorkOnNewVersionMs: 184_200, lastOldTaskEndedMs: 402_000, tasksLost: 0, minCapacityPct: 100 }
+        : {
+            newWorkOnNewVersionMs: null,
+            lastOldTaskEndedMs: null,
+            tasksLost: state === "failed" ? 1 : null,
+            minCapacityPct: state === "failed" ? 87.5 : null,
+          },
+  };
+}
+
+function bare(nowMs: number, number: number, state: DeployState, tag: string): DeployView {
+  return {
+    id: fixtureId(3, number),
+    environment: "staging",
+    service: "ghosthands",
+    imageTag: tag,
+    imageDigest: fixtureDigest(number + 2),
+    previousTag: "v1.8.2",
+    previousDigest: fixtureDigest(1),
+    commitSha: "9f2c41d07be6aa18c2b07f1d6a4f0de2b9c7e511",
+    commitMessage: "Wait for the form's own validation before pressing send",
+    state,
+    stateReason: "",
+    waitingOn: [],
+    trigger: number % 3 === 1 ? "manual" : "webhook",
+    createdBy: number % 3 === 1 ? "maria" : "ghosthands pipeline",
+    revision: 12,
+    hostsTotal: 6,
+    hostsUpdated: 0,
+    hostsFailed: 0,
+    createdAt: new Date(nowMs - number * 3_600_000 - 320_000).toISOString(),
+    startedAt: null,
+    endedAt: null,
+    knobs: defaultKnobs(),
+    hosts: [],
+    decisions: [],
+    measures: { newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null, tasksLost: null, minCapacityPct: null },
+  };
+}
+
+function host(number: number, step: HostStepState, change: Partial<Host>): Host {
+  return {
+    sandboxId: fixtureId(1, number),
+    sandboxName: `sandbox-${number + 1}`,
+    step,
+    status: step,
+    order: "start-first",
+    reason: "",
+    message: "",
+    oldGeneration: 7,
+    newGeneration: null,
+    reportedDigest: null,
+    activeTaskCount: 0,
+    startedAt: null,
+    endedAt: null,
+    ...change,
+  };
+}
+
+function decision(
+  nowMs: number,
+  seq: number,
+  agoMs: number,
+  actor: string,
+  summary: string,
+  data: Record<string, unknown>,
+) {
+  return { seq, at: new Date(nowMs - agoMs).toISOString(), actor, summary, data };
+}
