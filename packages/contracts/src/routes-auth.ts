@@ -33,8 +33,7 @@ export const auditEntrySchema = z.object({
 });
 export const auditListQuerySchema = paginationQuerySchema
   .extend({
-    actor: z.string().max(200).optional(),
-    action: z.string().max(200).optional(),
+    /** Exactly this subject: an id or a name. `search` looks into actor and action. */
     subject: z.string().max(200).optional(),
   })
   .strict();

@@ -1,0 +1,37 @@
+/**
+ * Collects keys and hands them to `work` together: one run at a time, what arrives meanwhile goes into the next. Under load many
+ * callers share one query; alone, a key waits no longer than the turn of the event loop.
+ */
+export interface Batch<K> {
+  add(key: K): void;
+  /** Resolves when nothing runs or waits. */
+  settled(): Promise<void>;
+}
+
+export function makeBatch<K>(
+  work: (keys: readonly K[]) => Promise<void>,
+  onError: (error: unknown) => void,
+  mostPerRun = 500,
+): Batch<K> {
+  const waiting = new Set<K>();
+  let running: Promise<void> | null = null;
+
+  const drain = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (waiting.size > 0) {
+      const keys = [...waiting].slice(0, mostPerRun);
+      for (const key of keys) waiting.delete(key);
+      await work(keys).catch(onError);
+    }
+    running = null;
+  };
+  return {
+    add(key) {
+      waiting.add(key);
+      running ??= drain();
+    },
+    async settled() {
+      while (running) await running;
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import type { KnobsOverride } from "@valet/contracts";
+import {
+  type DeployRow,
+  type ReleaseRow,
+  type Tx,
+  createDeploy,
+  lastCompleted,
+  latestBegunDeploy,
+  releaseByDigest,
+  setDeployRequest,
+  upsertRelease,
+} from "@valet/db";
+import {
+  type Environment,
+  type RolloutKnobs,
+  type Service,
+  UserError,
+  activeDeployStates,
+  defaultKnobs,
+  deployActions,
+} from "@valet/shared";
+import { unwrap } from "./unwrap.ts";
+
+/** What the API does to deploys: it writes down what is wanted; the control worker alone decides and acts. */
+export interface DeployWish {
+  environment: Environment;
+  service: Service;
+  release: ReleaseRow;
+  state: "awaiting_trigger" | "queued";
+  stateReason: string;
+  knobs: RolloutKnobs;
+  trigger: string;
+  createdBy: string;
+  sandboxIds?: string[];
+}
+
+export async function wishDeploy(tx: Tx, wish: DeployWish): Promise<DeployRow> {
+  const { release, ...rest } = wish;
+  return createDeploy(tx, {
+    ...rest,
+    releaseId: release.id,
+    imageTag: release.imageTag,
+    imageDigest: release.imageDigest,
+    sandboxIds: wish.sandboxIds ?? null,
+  });
+}
+
+/** The environment's defaults, then what this deploy overrides; `maxUnavailable` and drain follow the order unless given. */
+export function knobsFor(...overrides: readonly KnobsOverride[]): RolloutKnobs {
+  const given: KnobsOverride = Object.assign({}, ...overrides);
+  const knobs = { ...defaultKnobs(given.order) };
+  return { ...knobs, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+}
+
+export interface RollbackWish {
+  environment: Environment;
+  service: Service;
+  /** Where to; null for the last completed release. */
+  imageTag: string | null;
+  imageDigest?: string | undefined;
+  knobs: RolloutKnobs;
+  trigger: string;
+  actor: string;
+  reason: string;
+}
+
+/**
+ * Goes back. A deploy under way to something else is told to roll back; otherwise a new deploy of the older release is queued, at
+ * once: somebody asked for it. Answers the deploy to watch.
+ */
+export async function wishRollback(tx: Tx, wish: RollbackWish): Promise<DeployRow> {
+  const { environment, service } = wish;
+  const latest = await latestBegunDeploy(tx, environment, service);
+  const isUnderWay = latest !== undefined && (activeDeployStates as readonly string[]).includes(latest.state);
+  if (wish.imageTag === null && latest && isUnderWay) return requestRollback(tx, latest.id, wish);
+  const release = await rollbackTarget(tx, wish, latest?.state === "completed" ? latest.id : undefined);
+  return wishDeploy(tx, {
+    environment,
+    service,
+    release,
+    state: "queued",
+    stateReason: `rollback to ${release.imageTag}${wish.reason ? `: ${wish.reason}` : ""}`,
+    knobs: wish.knobs,
+    trigger: wish.trigger,
+    createdBy: wish.actor,
+  });
+}
+
+async function requestRollback(tx: Tx, deployId: string, wish: RollbackWish): Promise<DeployRow> {
+  const request = { verb: "rollback", actor: wish.actor, reason: wish.reason, at: new Date().toISOString() } as const;
+  return unwrap(await setDeployRequest(tx, deployId, request, { from: deployActions.rollback }));
+}
+
+async function rollbackTarget(tx: Tx, wish: RollbackWish, exceptDeployId?: string): Promise<ReleaseRow> {
+  const { environment, service } = wish;
+  if (wish.imageTag !== null)
+    return upsertRelease(tx, {
+      service,
+      version: wish.imageTag,
+      imageTag: wish.imageTag,
+      imageDigest: wish.imageDigest ?? null,
+    });
+  const back = await lastCompleted(tx, environment, service, exceptDeployId);
+  const release = back && (await releaseByDigest(tx, service, back.imageDigest));
+  if (release) return release;
+  const message = `no release of ${service} was completed in ${environment} before: give the tag to go to`;
+  throw new UserError("validation", `image_tag: ${message}`, [{ field: "image_tag", message, code: "custom" }]);
+}

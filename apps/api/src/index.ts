@@ -1,0 +1,2 @@
+export { type ApiDeps, buildApp } from "./app.ts";
+export { type ApiConfig, readConfig } from "./config.ts";
