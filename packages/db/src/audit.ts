@@ -35,7 +35,8 @@ const columns = `seq, at, actor, action, subject, data, prev_hash AS "prevHash",
 
 /** sha256 over the previous hash and the canonical JSON of the row. */
 export function auditHash(prevHash: string, row: Omit<AuditRow, "prevHash" | "hash">): string {
-  const body = canonicalJson({ ...row, at: row.at.toISOString() });
+  const { seq, at, actor, action, subject, data } = row;
+  const body = canonicalJson({ seq, at: at.toISOString(), actor, action, subject, data });
   return createHash("sha256")
     .update(prevHash + body)
     .digest("hex");
