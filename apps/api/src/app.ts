@@ -2,7 +2,7 @@ import fastifyJwt from "@fastify/jwt";
 import helmet from "@fastify/helmet";
 import type { Database } from "@valet/db";
 import { type Clock, leaseTimes, systemClock } from "@valet/shared";
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
 import { makeAssignmentBoard } from "./assignment-board.ts";
 import { installAuthentication } from "./authenticate.ts";
@@ -14,7 +14,7 @@ import { installDashboard } from "./dashboard.ts";
 import { installErrorTranslator } from "./error-translator.ts";
 import { makeLiveHub } from "./live/hub.ts";
 import { installLiveSocket } from "./live/socket.ts";
-import { makeLogger } from "./logging.ts";
+import { installRequestLog, makeLogger } from "./logging.ts";
 import { makeNotifications } from "./notifications.ts";
 import { installOpenApi } from "./openapi.ts";
 import { installRateLimit } from "./rate-limit.ts";
@@ -52,7 +52,7 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
   const loggerInstance: FastifyBaseLogger = log;
   const app: FastifyInstance = fastify({
     loggerInstance,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: "idle",
@@ -77,6 +77,7 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
     stopping: stopping.signal,
   };
 
+  installRequestLog(app);
   installErrorTranslator(app);
   installValidation(app);
   installContentTypes(app);
