@@ -60,7 +60,7 @@ async function search(context: CliContext, kind: Kind, given: string): Promise<N
   // By id: a row may show on two pages when a newer one pushes it down between two calls.
   const found = new Map<string, Named>();
   for (let page = 1; page <= pagesSearched; page += 1) {
-    const { data, pagination } = await listPage(context, kind, page);
+    const { data, pagination } = await listPage(context, kind, page, prefix);
     for (const one of data) {
       if (one.name === given || (shortId.test(given) && one.id.startsWith(prefix))) found.set(one.id, one);
     }
@@ -73,12 +73,15 @@ async function listPage(
   context: CliContext,
   kind: Kind,
   page: number,
+  prefix: string,
 ): Promise<{ data: Named[]; pagination: { totalPages: number } }> {
   const api = context.api();
   const input = { query: { page, pageSize }, signal: context.signal() };
   try {
     if (kind === "sandbox") return await api.listSandboxes(input);
-    return kind === "task" ? await api.listTasks(input) : await api.listDeploys(input);
+    if (kind === "deploy") return await api.listDeploys(input);
+    // There may be very many tasks; the API itself finds them by the beginning of their id.
+    return await api.listTasks({ ...input, query: { ...input.query, search: prefix } });
   } catch (error) {
     throw explain(error, { what: `look for ${kind} ids`, apiUrl: context.config().apiUrl });
   }

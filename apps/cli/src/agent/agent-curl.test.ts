@@ -118,7 +118,7 @@ async function startFakeAgent(): Promise<FakeAgent> {
       const [status, answer] = !isOurs
         ? [401, '{"error":"unauthorized"}']
         : !isFresh
-          ? [401, '{"error":"stale_timestamp"}']
+          ? [401, '{"error":"unauthorized","message":"the timestamp is off"}']
           : path === "/nothing"
             ? [404, '{"error":"not_found"}']
             : [200, '{"drained":true}'];
