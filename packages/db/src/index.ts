@@ -49,3 +49,7 @@ export type * from "./deploy-row.ts";
 export * from "./deploys.ts";
 export * from "./deploy-extras.ts";
 export * from "./deploy-measures.ts";
+
+export * from "./hand-over-candidates.ts";
+export * from "./webhook-outbox.ts";
+export { pruneOldRows } from "./prune.ts";
