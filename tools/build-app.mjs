@@ -2,14 +2,17 @@
 import { basename } from "node:path";
 import { build } from "esbuild";
 
-/** Options that the tools which bundle programs share. Playwright finds its own files at run time: it stays outside. */
+/**
+ * Options that the tools which bundle programs share. Playwright finds its own files at run time: it stays outside. So does the
+ * compiler, which a dependency would load only to read a configuration file written in TypeScript.
+ */
 export const programOptions = {
   bundle: true,
   platform: "node",
   target: "node20",
   format: "esm",
   conditions: ["source"],
-  external: ["playwright-core", "patchright", "pg-native"],
+  external: ["playwright-core", "patchright", "pg-native", "typescript"],
   // CommonJS dependencies inside an ESM bundle ask for these.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; import { fileURLToPath as __fileURLToPath } from "node:url"; import { dirname as __pathDirname } from "node:path"; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __pathDirname(__filename);',

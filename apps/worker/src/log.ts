@@ -13,7 +13,12 @@ export interface LogFields {
 }
 
 export function makeLog(level: string, fields: Record<string, unknown>): Log {
-  return pino({ level, base: fields, timestamp: pino.stdTimeFunctions.isoTime });
+  return pino({
+    level,
+    base: fields,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
 }
 
 /** What an error says, with its causes, in one line. */

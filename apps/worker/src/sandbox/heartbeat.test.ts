@@ -1,0 +1,110 @@
+import { leaseTimes } from "@valet/shared";
+import { describe, expect, it } from "vitest";
+import { type HeldAttempt, makeAttemptBook } from "./attempt-book.ts";
+import type { GenerationView } from "./generation-view.ts";
+import { attemptsToRenew, heartbeatOf } from "./heartbeat.ts";
+import { makeRelayQueue } from "./relay-queue.ts";
+
+const times = leaseTimes(300_000);
+const nowMonoMs = 1_000_000;
+const taskOf = (n: number) => `5f2f1a52-6f0a-4b8e-9a2b-00000000000${n}`;
+const refOf = (n: number) => ({ taskId: taskOf(n), fence: 1, leaseId: `lease-number-${n}` });
+
+function viewOf(jobs: number[], over: Partial<GenerationView> = {}): GenerationView {
+  return {
+    agent: {
+      ...{ generation: 7, state: "serving", imageTag: "v1", imageDigest: null, apiPort: 1 },
+      desiredDigest: `sha256:${"d".repeat(64)}`,
+    },
+    isReachable: true,
+    apiBootId: "boot",
+    confirmedAtMonoMs: nowMonoMs - 2_000,
+    notReadyBeforeMonoMs: new Map(),
+    inventory: {
+      ...{ worker_id: "w", boot_id: "b", image_tag: "v1", image_digest: "", accepting: true, spare: "ready" },
+      slots: [{ index: 0, state: "ready" }],
+      confirmed_ago_ms: 0,
+      jobs: jobs.map((n) => ({
+        ...{ job_id: `job-${n}`, valet_task_id: taskOf(n), status: "running", fence: 1, frozen: false },
+        ...{ lease_id: `lease-number-${n}`, slot: 0 },
+      })),
+    },
+    ...over,
+  };
+}
+function attempt(n: number, over: Partial<HeldAttempt>): HeldAttempt {
+  const assignment = { ...refOf(n), attempt: 1, slot: 0, generation: 7, acknowledged: true, spec: {} };
+  return {
+    ...{ ref: refOf(n), assignment: assignment as unknown as HeldAttempt["assignment"], phase: "delivering" },
+    ...{ jobId: null, renewed: null, sinceMonoMs: nowMonoMs - 1_000, deliveredAtMonoMs: nowMonoMs },
+    ...{ isDelivering: true, cancelRequested: false },
+    ...over,
+  };
+}
+const renewed = (views: GenerationView[], held: HeldAttempt[] = [], ended: number[] = []) => {
+  const book = makeAttemptBook();
+  for (const one of held) book.hold(one);
+  for (const n of ended) book.end(refOf(n));
+  const generations = { views: () => views, isAgentReachable: () => true };
+  return attemptsToRenew({ book, generations, queue: makeRelayQueue(() => 1) }, views, times, nowMonoMs).map(
+    ({ taskId }) => Number(taskId.at(-1)),
+  );
+};
+
+describe("attemptsToRenew", () => {
+  it.each<[string, number[], number[]]>([
+    ["an attempt that its GH worker confirmed 2 s ago is renewed", renewed([viewOf([1])]), [1]],
+    [
+      "one that was last confirmed longer ago than confirmFreshMs is not",
+      renewed([viewOf([1], { confirmedAtMonoMs: nowMonoMs - times.confirmFreshMs - 1 })]),
+      [],
+    ],
+    ["one of a GH api that does not answer is not", renewed([viewOf([1], { isReachable: false })]), []],
+    ["one on its way is, although no GH worker knows it", renewed([viewOf([])], [attempt(2, {})]), [2]],
+    [
+      "one that could not be delivered within its deadline is not",
+      renewed([viewOf([])], [attempt(2, { sinceMonoMs: nowMonoMs - times.deadlineMs })]),
+      [],
+    ],
+    [
+      "one that the GH api took and no GH worker confirms is for confirmFreshMs only",
+      renewed(
+        [viewOf([])],
+        [
+          attempt(2, { phase: "delivered", deliveredAtMonoMs: nowMonoMs - times.confirmFreshMs + 1 }),
+          attempt(3, { phase: "delivered", deliveredAtMonoMs: nowMonoMs - times.confirmFreshMs }),
+        ],
+      ),
+      [2],
+    ],
+    ["one whose end is stored is not, however late the inventory", renewed([viewOf([1])], [], [1]), []],
+  ])("%s", (_, got, want) => expect(got).toEqual(want));
+});
+
+describe("heartbeatOf", () => {
+  const beat = (view: GenerationView) => {
+    const generations = { views: () => [view], isAgentReachable: () => true };
+    const sources = { generations, book: makeAttemptBook(), queue: makeRelayQueue(() => 1) };
+    return heartbeatOf(sources, times, { wallMs: 5, monoMs: nowMonoMs }).generations[0];
+  };
+
+  it("does not say that a slot is ready before a confirmation newer than its task's end", () => {
+    const early = viewOf([], { notReadyBeforeMonoMs: new Map([[0, nowMonoMs - 1_000]]) });
+    expect(beat(early)?.slots).toEqual([{ index: 0, state: "preparing" }]);
+    const late = viewOf([], { notReadyBeforeMonoMs: new Map([[0, nowMonoMs - 3_000]]) });
+    expect(beat(late)?.slots).toEqual([{ index: 0, state: "ready" }]);
+  });
+
+  it("reports a silent generation with what was last seen, as neither accepting nor spare ready", () => {
+    expect(beat(viewOf([1], { isReachable: false }))).toMatchObject({
+      reachable: false,
+      accepting: false,
+      spareReady: false,
+      attempts: [{ ...refOf(1), confirmedAgoMs: 2_000, frozen: false }],
+    });
+  });
+
+  it("says the digest that was asked for while the processes have not reported theirs", () => {
+    expect(beat(viewOf([]))?.imageDigest).toBe(`sha256:${"d".repeat(64)}`);
+  });
+});
