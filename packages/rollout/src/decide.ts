@@ -33,7 +33,8 @@ export interface Decided {
 export function decide(deploy: DeployDocument, observations: Observations, now: number): Decided {
   const draft = openDraft(deploy, observations, now);
   takeRequest(draft);
-  stepForward(draft);
+  // One move of the deploy's state a save, so that every save is one legal transition.
+  if (draft.deploy.state === deploy.state) stepForward(draft);
   draft.deploy.waitingOn = [...draft.waitingOn];
   const writes = writesOf(deploy, draft);
   const isChanged = writes.length > 0 || draft.decisions.length > 0 || !isDeepStrictEqual(draft.deploy, deploy);

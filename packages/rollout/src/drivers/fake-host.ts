@@ -17,6 +17,8 @@ export interface FakeRelease {
 export interface FakeHost {
   readonly sandboxId: string;
   isReachable: boolean;
+  /** It can be observed, but commands get lost on the way to it. */
+  losesCommands: boolean;
   readonly epoch: number;
   readonly generations: AgentGeneration[];
   /** Every command that was admitted, in order. */
@@ -27,6 +29,8 @@ export interface FakeHost {
   driver: HostDriver;
   /** The agent process was killed and came back: an unfinished procedure is gone, the ledger and the generations are not. */
   restart(): void;
+  /** What goes wrong with a release, by digest, on this host alone. */
+  readonly trouble: Map<string, NonNullable<FakeRelease["failure"]>>;
   /** Boots a release as the host's serving generation, as if it had always run. */
   install(tag: string): number;
 }
@@ -48,7 +52,10 @@ export function makeFakeHost(
   let steps: Step[] = [];
   let isDrained = false;
   let isReachable = true;
+  let losesCommands = false;
 
+  const trouble = new Map<string, NonNullable<FakeRelease["failure"]>>();
+  const failureOf = (release: FakeRelease | undefined) => release && (trouble.get(release.digest) ?? release.failure);
   const iso = () => new Date(clock.now()).toISOString();
   const jobsOf = (one: AgentGeneration): number => deps.capacityTaken?.(one.generation) ?? one.activeJobs ?? 0;
   const releaseOf = (digest: string) => [...registry.values()].find((release) => release.digest === digest);
@@ -146,7 +153,8 @@ export function makeFakeHost(
       {
         atMs: fetchedAt,
         run() {
-          if (release.failure?.phase === "fetching") return abandon(() => fail(release.failure?.message ?? ""));
+          const failure = failureOf(release);
+          if (failure?.phase === "fetching") return abandon(() => fail(failure.message));
           if (isStopFirst) for (const one of before) one.state = "ended";
           const candidate = create(command.image_tag, release.digest, "starting");
           Object.assign(current ?? {}, { generation: candidate.generation, imageDigest: release.digest });
@@ -160,7 +168,8 @@ export function makeFakeHost(
             return abandon(() => fail(`not healthy within ${healthyDeadlineMs} ms`));
           }
           setPhase("verifying", "verifying");
-          if (release.failure?.phase === "verifying") abandon(() => fail(release.failure?.message ?? ""));
+          const failure = failureOf(release);
+          if (failure?.phase === "verifying") abandon(() => fail(failure.message));
         },
       },
       {
@@ -201,7 +210,7 @@ export function makeFakeHost(
       }
       setPhase("rolled_back", `serves again as generation ${back.generation}`, true);
     };
-    const failure = release?.failure;
+    const failure = failureOf(release);
     steps = [
       {
         atMs: clock.now(),
@@ -212,7 +221,7 @@ export function makeFakeHost(
 
   /** The ledger is written before anything is done; an epoch that is not newer is refused. */
   async function admit(kind: string, order: CommandTo, act: () => Result<string, DriverError>): Promise<CommandAnswer> {
-    if (!isReachable) return err({ kind: "unreachable", message: "connection refused" });
+    if (!isReachable || losesCommands) return err({ kind: "unreachable", message: "connection refused" });
     advance();
     if (order.epoch <= epoch) {
       return err({ kind: "stale", epoch, message: `epoch ${order.epoch} is not newer than ${epoch}` });
@@ -310,11 +319,18 @@ export function makeFakeHost(
     set isReachable(value) {
       isReachable = value;
     },
+    get losesCommands() {
+      return losesCommands;
+    },
+    set losesCommands(value) {
+      losesCommands = value;
+    },
     get epoch() {
       return epoch;
     },
     generations,
     admitted,
+    trouble,
     setJobs(generation, jobs) {
       const one = generations.find((other) => other.generation === generation);
       if (one) one.activeJobs = jobs;

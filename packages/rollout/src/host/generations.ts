@@ -17,6 +17,13 @@ export interface Observation {
 }
 
 export interface Generations {
+  /** Loopback address they listen on. */
+  host: string;
+  /**
+   * An operator's drain of the whole host, or its end; it lasts over restarts of everything. Answers how many GH workers did not hear of
+   * it; they are told again until they do.
+   */
+  drainHost(draining: boolean): Promise<number>;
   all(): readonly GenerationRecord[];
   live(): GenerationRecord[];
   get(generation: number): GenerationRecord | undefined;
@@ -91,8 +98,16 @@ export function makeGenerations({ config, state, store, supervisor, clock }: Gen
     return { api: api ?? null, worker: worker ?? null };
   }
 
+  async function drainHost(draining: boolean): Promise<number> {
+    state.update((value) => void (value.drained = draining));
+    const concerned = live().filter((record) => draining || record.state === "serving");
+    const heard = await Promise.all(concerned.map((record) => gh(record).setDraining(draining)));
+    return heard.filter((isHeard) => !isHeard).length;
+  }
+
   return {
-    all: () => state.value.generations,
+    host: config.host,
+    drainHost,
     live,
     get: (generation) => state.value.generations.find((record) => record.generation === generation),
     gh,
