@@ -5,7 +5,7 @@ const codes: Record<string, ErrorCode> = {
   unknown_sandbox: "not_found",
   unknown_task: "not_found",
   unknown_deploy: "not_found",
-  unknown_attempt: "not_found",
+  unknown_attempt: "stale_fence",
   illegal_transition: "illegal_transition",
   wrong_state: "illegal_transition",
   duplicate_instance: "conflict",
@@ -15,10 +15,11 @@ const codes: Record<string, ErrorCode> = {
   session_closed: "conflict",
   idempotency_conflict: "idempotency_conflict",
   stale_fence: "stale_fence",
-  lease_expired: "stale_fence",
-  cancel_requested: "stale_fence",
-  wrong_boot: "stale_fence",
-  used_up: "conflict",
+  // A heartbeat may renew the lease yet: ask again.
+  lease_expired: "unavailable",
+  cancel_requested: "bad_request",
+  wrong_boot: "bad_request",
+  used_up: "bad_request",
 };
 
 /** The value, or the failure thrown as the client is to see it. Throwing also takes back the transaction it happens in. */
@@ -27,7 +28,7 @@ export function unwrap<T>(result: Result<T, { kind: string; message: string }>):
   const { kind, message } = result.error;
   const code = codes[kind];
   if (!code) throw new Error(`no answer is known for a failure of kind ${kind}: ${message}`);
-  throw new UserError(code, sentence(message));
+  throw new UserError(code, sentence(message), undefined, code === "unavailable" ? 1 : undefined);
 }
 
 function sentence(text: string): string {
