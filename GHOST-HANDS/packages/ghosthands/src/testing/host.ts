@@ -57,7 +57,7 @@ export interface HostOptions {
 }
 
 export async function startHost(options: HostOptions): Promise<TestHost> {
-  const leaseMs = options.leaseMs ?? 6_000;
+  const leaseMs = options.leaseMs ?? 30_000;
   const dataDir = await mkdtemp(join(tmpdir(), "gh-host-"));
   const [apiPort, workerPort] = [await freePort(), await freePort()];
   const client = makeClient(() => `http://127.0.0.1:${apiPort}`, serviceKey);

@@ -1,32 +1,24 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildBundles, type Bundles } from "../testing/bundles.ts";
-import { startHost, type TestHost } from "../testing/host.ts";
-import { startSite, type TestSite } from "../testing/site.ts";
+import { describe, expect, it } from "vitest";
+import { useSuite } from "../testing/suite.ts";
 
-let bundles: Bundles;
-let site: TestSite;
-let host: TestHost;
-
-beforeAll(async () => {
-  [bundles, site] = [await buildBundles(), await startSite()];
-  host = await startHost({ bundles, siteHost: site.host });
-});
-afterAll(async () => {
-  await host?.stop();
-  await site?.close();
-  await bundles?.remove();
-});
+const suite = useSuite({});
 
 describe("steps", () => {
   it("does every kind of step, in order, and reports each", async () => {
+    const [host, site] = [suite.host(), suite.site()];
     const { taskId, jobId } = await host.submit({
       steps: [
         { action: "goto", url: `${site.url}/form` },
         { action: "fill", selector: "#name", value: "Ada" },
         { action: "select", selector: "#country", value: "fr" },
-        { action: "upload", selector: "#file", fileName: "cv.txt", contentBase64: Buffer.from("hello").toString("base64") },
+        {
+          action: "upload",
+          selector: "#file",
+          fileName: "cv.txt",
+          contentBase64: Buffer.from("hello").toString("base64"),
+        },
         { action: "waitFor", selector: "#size:has-text('cv.txt 5')" },
         { action: "press", selector: "#search", key: "Enter" },
         { action: "assert", selector: "#typed", text: "entered" },
@@ -46,7 +38,11 @@ describe("steps", () => {
 
     const events = host.relay.events(taskId);
     expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1));
-    expect(events[0]).toMatchObject({ type: "attempt_started", fence: 1, data: { slot: 0, generation: 7, imageTag: "v1" } });
+    expect(events[0]).toMatchObject({
+      type: "attempt_started",
+      fence: 1,
+      data: { slot: 0, generation: 7, imageTag: "v1" },
+    });
     expect(events.filter((event) => event.type === "step_done")).toHaveLength(14);
     // Asked for before each write, and only for those.
     expect([...new Set(host.relay.asks().map((ask) => ask.step_index))]).toEqual([3, 5, 8]);
