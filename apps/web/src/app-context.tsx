@@ -1,6 +1,7 @@
 import type { ApiClient } from "@valet/contracts";
 import { createContext, useContext } from "react";
 import type { WebConfig } from "./config.ts";
+import type { Socket } from "./live/connection.ts";
 import type { SessionToken } from "./session-token.ts";
 
 /** What the whole app is given by main.tsx; tests give their own. */
@@ -8,6 +9,7 @@ export interface AppDeps {
   api: ApiClient;
   config: WebConfig;
   token: SessionToken;
+  openSocket: (url: string) => Socket;
   /** The API no longer knows us. */
   onSignedOut: () => void;
 }

@@ -7,6 +7,7 @@ import { makeApi } from "./api.ts";
 import { AppContext, type AppDeps } from "./app-context.tsx";
 import { readConfig } from "./config.ts";
 import { isSignedOut, isWorthRetrying } from "./failure.ts";
+import type { Socket } from "./live/connection.ts";
 import { makeAppRouter } from "./router.tsx";
 import { makeSessionToken } from "./session-token.ts";
 import "./styles.css";
@@ -38,7 +39,8 @@ const queryClient = new QueryClient({
     },
   },
 });
-const app: AppDeps = { api, config, token, onSignedOut };
+const openSocket = (url: string) => new WebSocket(url) as Socket;
+const app: AppDeps = { api, config, token, openSocket, onSignedOut };
 const router = makeAppRouter();
 
 const root = document.getElementById("root");

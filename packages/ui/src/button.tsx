@@ -9,21 +9,32 @@ const kinds: Readonly<Record<ButtonKind, string>> = {
   bare: "border-transparent text-muted hover:text-ink hover:bg-sunken",
 };
 
+const sizes = { usual: "min-h-8 px-3 py-1 text-sm", small: "min-h-6 px-2 text-xs" };
+
 export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   kind?: ButtonKind;
+  size?: "small" | "usual";
   /** Shows that the press is being worked on and takes no second one. */
   busy?: boolean;
   ref?: Ref<HTMLButtonElement>;
 }
 
-export function Button({ kind = "plain", busy = false, className = "", children, disabled, ...rest }: ButtonProps) {
+export function Button({
+  kind = "plain",
+  size = "usual",
+  busy = false,
+  className = "",
+  children,
+  disabled,
+  ...rest
+}: ButtonProps) {
   return (
     <button
       type="button"
       {...rest}
       disabled={disabled === true || busy}
       aria-busy={busy || undefined}
-      className={`inline-flex min-h-8 cursor-pointer items-center justify-center gap-1.5 rounded-md border px-3 py-1 text-sm font-medium whitespace-nowrap disabled:cursor-default disabled:opacity-50 ${kinds[kind]} ${className}`}
+      className={`inline-flex cursor-pointer items-center justify-center gap-1.5 rounded-md border font-medium whitespace-nowrap disabled:cursor-default disabled:opacity-50 ${kinds[kind]} ${sizes[size]} ${className}`}
     >
       {children}
       {busy ? <span className="sr-only">, working</span> : null}

@@ -17,7 +17,7 @@ export function ErrorState(props: { what: string; why: string; onRetry?: () => v
   return (
     <div
       role="alert"
-      className={`flex flex-wrap items-center gap-x-4 gap-y-2 rounded-lg border border-bad/40 bg-bad/8 px-4 ${props.stale ? "py-2" : "py-4"}`}
+      className={`flex flex-wrap items-center gap-x-4 gap-y-2 rounded-lg border border-bad/40 bg-bad-wash px-4 ${props.stale ? "py-2" : "py-4"}`}
     >
       <div className="flex min-w-0 flex-1 basis-72 items-baseline gap-2">
         <ToneShape tone="bad" />

@@ -14,7 +14,7 @@ export function StateMark(props: { state: string; tone: Tone; size?: "small" | "
   const large = props.size === "large";
   return (
     <span
-      className={`inline-flex items-center gap-1.5 whitespace-nowrap font-medium ${large ? "text-base" : "text-sm"}`}
+      className={`inline-flex items-baseline gap-1.5 whitespace-nowrap font-medium ${large ? "text-base" : "text-sm"}`}
     >
       <ToneShape tone={props.tone} sizePx={large ? 14 : 12} />
       <span>{words(props.state)}</span>
@@ -31,7 +31,7 @@ export function ToneShape(props: { tone: Tone; sizePx?: number }) {
       viewBox="0 0 12 12"
       width={sizePx}
       height={sizePx}
-      className={`shrink-0 ${textColour[props.tone]}`}
+      className={`relative shrink-0 ${sizePx > 12 ? "top-[2px]" : "top-[1.5px]"} ${textColour[props.tone]}`}
       fill="none"
       stroke="currentColor"
       strokeWidth="1.6"

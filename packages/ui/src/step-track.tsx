@@ -15,8 +15,8 @@ export interface TrackStop {
 }
 
 /**
- * The stops of one host with a mark each. Where a failed or rolled-back host left its path is not in the host row; whether it
- * got as far as a new generation is, so everything behind `starting` is left open.
+ * The stops of one host with a mark each. Where a failed or rolled-back host left its path is not in the host row, only whether
+ * it had a new generation: so it is marked at its first step, or at the one after.
  */
 export function trackOf(order: HostOrder, step: HostStepState, hasNewGeneration: boolean): TrackStop[] {
   const path = hostPath[order];
@@ -28,7 +28,7 @@ export function trackOf(order: HostOrder, step: HostStepState, hasNewGeneration:
     }));
   }
   if (step === "skipped") return path.map((stop) => ({ step: stop, mark: "ahead" }));
-  const reached = hasNewGeneration ? 1 : 0;
+  const reached = hasNewGeneration ? 2 : 1;
   return path.map((stop, index) => ({
     step: stop,
     mark: index > reached ? "ahead" : index < reached ? "done" : step === "failed" ? "failed" : "undone",

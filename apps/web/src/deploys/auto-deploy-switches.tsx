@@ -38,7 +38,7 @@ export function AutoDeploySwitches() {
         <span key={item.field} className="flex items-center gap-1.5">
           {item.environment}
           <Button
-            className="min-h-6 px-2 py-0 text-xs"
+            size="small"
             role="switch"
             aria-checked={config[item.field]}
             aria-label={`Auto-deploy to ${item.environment}`}

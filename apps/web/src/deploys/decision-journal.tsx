@@ -1,7 +1,6 @@
 import type { DeployView } from "@valet/contracts";
-import { ClockTime } from "@valet/ui";
+import { Button, ClockTime } from "@valet/ui";
 import { useState } from "react";
-import { Button } from "@valet/ui";
 
 type Decision = DeployView["decisions"][number];
 const shownAtFirst = 40;
@@ -32,7 +31,7 @@ function DecisionRow(props: { decision: Decision }) {
   const { decision } = props;
   const hasFacts = Object.keys(decision.data).length > 0;
   const line = (
-    <span className="inline-grid w-full grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-0.5 align-top sm:grid-cols-[auto_minmax(0,1fr)_auto]">
+    <span className="grid min-w-0 flex-1 grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-0.5 sm:grid-cols-[auto_minmax(0,1fr)_auto]">
       <span className="text-muted">
         <ClockTime at={decision.at} />
       </span>
@@ -40,11 +39,11 @@ function DecisionRow(props: { decision: Decision }) {
       <span className="col-start-2 text-xs text-muted sm:col-start-3">{decision.actor}</span>
     </span>
   );
-  if (!hasFacts) return <li className="px-4 py-1.5 pl-9">{line}</li>;
+  if (!hasFacts) return <li className="flex py-1.5 pr-4 pl-9">{line}</li>;
   return (
-    <li className="px-4 py-1.5">
+    <li className="py-1.5 pr-4 pl-4">
       <details>
-        <summary className="flex cursor-pointer list-none items-start gap-2.5 before:text-xs before:text-muted before:content-['▸'] [[open]>&]:before:content-['▾']">
+        <summary className="flex cursor-pointer list-none items-start before:w-5 before:shrink-0 before:text-xs before:text-muted before:content-['▸'] [[open]>&]:before:content-['▾']">
           {line}
         </summary>
         <pre className="mt-1 ml-5 max-h-80 overflow-auto rounded bg-canvas p-3 font-mono text-xs whitespace-pre-wrap">

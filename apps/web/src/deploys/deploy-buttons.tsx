@@ -1,4 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import type { ApiClient, DeployView } from "@valet/contracts";
 import { deployActionsFor, type DeployActionName } from "@valet/shared";
 import { Button, type ButtonKind } from "@valet/ui";
@@ -61,15 +62,18 @@ export function DeployButtons(props: { deploy: DeployView }) {
   const { deploy } = props;
   const { api } = useApp();
   const queryClient = useQueryClient();
+  const navigate = useNavigate();
   const mayAct = useMay("pauseDeploy");
   const [asked, setAsked] = useState<DeployActionName | null>(null);
   const act = useMutation({
     mutationFn: ({ action, reason }: { action: DeployActionName; reason: string }) =>
       api[deployActionLooks[action].call]({ params: { id: deploy.id }, body: { reason } }),
     onSuccess: (next) => {
-      queryClient.setQueryData(keys.deploy(deploy.id), next);
+      queryClient.setQueryData(keys.deploy(next.id), next);
       void queryClient.invalidateQueries({ queryKey: keys.deploys });
       setAsked(null);
+      // The rollback of a completed deploy is a deploy of its own: go and watch that one.
+      if (next.id !== deploy.id) void navigate({ to: "/deploys/$deployId", params: { deployId: next.id } });
     },
     onError: () => void queryClient.invalidateQueries({ queryKey: keys.deploy(deploy.id) }),
   });

@@ -78,7 +78,7 @@ function WaitingOn(props: { waitingOn: readonly string[] }) {
   if (props.waitingOn.length === 0) return null;
   return (
     <div className="panel mt-4 px-4 py-3">
-      <h2 className="flex items-center gap-1.5 text-sm font-semibold">
+      <h2 className="flex items-baseline gap-1.5 text-sm font-semibold">
         <ToneShape tone="waiting" />
         Waiting for
       </h2>

@@ -66,10 +66,7 @@ function HostRow(props: { host: Host; targetDigest: string | null }) {
       </div>
       <div className="min-w-0 text-xs text-muted">
         <p>
-          <span className="text-ink tabular-nums">
-            g{host.oldGeneration ?? "–"} → g{host.newGeneration ?? "–"}
-          </span>
-          , {host.order}
+          <span className="text-ink tabular-nums">{generationWords(host)}</span>, {host.order}
         </p>
         <Reported host={host} targetDigest={props.targetDigest} />
         <p className="tabular-nums">{activeWords(host.activeTaskCount)}</p>
@@ -84,12 +81,19 @@ function Reported(props: { host: Host; targetDigest: string | null }) {
   if (reportedDigest === null) return <p>reports no digest yet</p>;
   const isTarget = reportedDigest === props.targetDigest;
   return (
-    <p title={reportedDigest} className="flex items-center gap-1.5">
+    <p title={reportedDigest} className="flex items-baseline gap-1.5">
       <ToneShape tone={isTarget ? "good" : "waiting"} sizePx={10} />
-      reports <code className="font-mono">{shortDigest(reportedDigest)}</code>
-      {isTarget ? ", as asked" : ", not the new one"}
+      <span>
+        reports <code className="font-mono">{shortDigest(reportedDigest)}</code>
+        {isTarget ? ", as asked" : ", not the new one"}
+      </span>
     </p>
   );
+}
+
+function generationWords(host: Host): string {
+  const old = host.oldGeneration === null ? "none before" : `g${host.oldGeneration}`;
+  return host.newGeneration === null ? `${old}, no new one yet` : `${old} → g${host.newGeneration}`;
 }
 
 /** Unknown is not zero. */

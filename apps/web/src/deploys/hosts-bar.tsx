@@ -8,7 +8,7 @@ export function HostsBar(props: { total: number; updated: number; failed: number
         {updated} of {total} updated
       </span>
       {failed > 0 ? <span className="font-medium text-bad">, {failed} failed</span> : null}
-      <span aria-hidden="true" className="mt-1 flex h-1.5 w-full gap-px overflow-hidden rounded-xs bg-sunken">
+      <span aria-hidden="true" className="mt-1 flex h-1.5 w-full overflow-hidden rounded-xs bg-sunken">
         <span className="bg-good" style={{ width: `${(updated / total) * 100}%` }} />
         <span className="ml-auto bg-bad" style={{ width: `${(failed / total) * 100}%` }} />
       </span>

@@ -27,11 +27,11 @@ export function CordonButton(props: { sandbox: SandboxView }) {
     },
   });
   const isOver = sandbox.state === "terminated" || sandbox.state === "terminating";
-  if (!mayCordon || isOver) return <span className="hidden md:block" />;
+  if (!mayCordon || isOver) return <span className="order-2 md:order-none" />;
   const verb = ours.length === 0 ? "Cordon" : "Uncordon";
   return (
-    <div className="justify-self-start md:justify-self-end">
-      <Button className="px-2 text-xs" aria-label={`${verb} ${sandbox.name}`} onClick={() => setOpen(true)}>
+    <div className="order-2 justify-self-end md:order-none">
+      <Button size="small" aria-label={`${verb} ${sandbox.name}`} onClick={() => setOpen(true)}>
         {verb}
       </Button>
       {isOpen ? (

@@ -45,7 +45,7 @@ export function FleetSummary(props: { sandboxes: readonly SandboxView[]; total: 
         {counts.slots.offline > 0 ? `, ${counts.slots.offline} offline` : ""}
       </span>
       {troubles.length > 0 ? (
-        <span className="flex items-center gap-1.5 text-ink">
+        <span className="flex items-baseline gap-1.5 text-ink">
           <ToneShape tone="attention" />
           {troubles.join(", ")}
         </span>

@@ -11,16 +11,16 @@ export function SandboxRow(props: { sandbox: SandboxView }) {
       aria-label={sandbox.name}
       tabIndex={-1}
       data-row=""
-      className="grid gap-x-6 gap-y-3 px-4 py-3 md:grid-cols-[minmax(9rem,1.1fr)_minmax(11rem,1.5fr)_minmax(8rem,1.2fr)_minmax(14rem,1.9fr)_auto]"
+      className="grid grid-cols-[minmax(0,1fr)_auto] gap-x-6 gap-y-3 px-4 py-3 md:grid-cols-[minmax(8rem,1fr)_minmax(11rem,1.4fr)_minmax(8rem,1.4fr)_minmax(15rem,1.9fr)_5.5rem]"
     >
-      <div className="min-w-0">
+      <div className="order-1 min-w-0 md:order-none">
         <h2 className="truncate text-base font-semibold">{sandbox.name}</h2>
         <p className="truncate text-xs text-muted">
           {sandbox.environment}, {sandbox.publicIp}
         </p>
       </div>
       <Condition sandbox={sandbox} />
-      <div>
+      <div className="order-4 col-span-2 min-w-0 md:order-none md:col-span-1">
         <SlotCells
           slots={sandbox.slots}
           newestGeneration={newestGeneration(sandbox)}
@@ -46,7 +46,7 @@ export function SandboxRow(props: { sandbox: SandboxView }) {
 function Condition(props: { sandbox: SandboxView }) {
   const { sandbox } = props;
   return (
-    <div className="min-w-0 text-xs text-muted">
+    <div className="order-3 col-span-2 min-w-0 text-xs text-muted md:order-none md:col-span-1">
       <p className="flex flex-wrap items-center gap-x-3 text-ink">
         <StateMark state={sandbox.state} tone={sandboxTones[sandbox.state]} />
         {sandbox.quarantined ? <StateMark state="quarantined" tone="attention" /> : null}
@@ -60,7 +60,7 @@ function Condition(props: { sandbox: SandboxView }) {
             "reachable, no session"
           )
         ) : (
-          <span className="inline-flex items-center gap-1.5 font-medium text-ink">
+          <span className="inline-flex items-baseline gap-1.5 font-medium text-ink">
             <ToneShape tone="bad" sizePx={10} />
             unreachable
           </span>
@@ -89,22 +89,30 @@ function Condition(props: { sandbox: SandboxView }) {
 
 function Generations(props: { sandbox: SandboxView }) {
   const alive = props.sandbox.generations.filter((generation) => generation.state !== "ended");
-  if (alive.length === 0) return <p className="text-xs text-muted">No generation runs here.</p>;
+  if (alive.length === 0)
+    return (
+      <p className="order-5 col-span-2 text-xs text-muted md:order-none md:col-span-1">No generation runs here.</p>
+    );
   return (
-    <ul aria-label="Generations" className="min-w-0 space-y-1">
+    <ul aria-label="Generations" className="order-5 col-span-2 min-w-0 space-y-1 md:order-none md:col-span-1">
       {[...alive]
         .sort((a, b) => b.generation - a.generation)
         .map((generation) => (
           <li
             key={generation.generation}
-            className="grid grid-cols-[2.25rem_6rem_minmax(0,1fr)] items-baseline gap-x-2"
+            className="grid grid-cols-[2.25rem_5.5rem_minmax(0,1fr)] items-baseline gap-x-2"
           >
             <span className="font-medium tabular-nums">g{generation.generation}</span>
             <StateMark state={words(generation.state)} tone={generationTones[generation.state]} />
             <span className="min-w-0 truncate" title={generation.releaseDigest}>
               {generation.releaseTag}{" "}
               <code className="font-mono text-xs text-muted">{shortDigest(generation.releaseDigest)}</code>
-              {generation.spareReady ? <span className="text-xs text-muted">, spare ready</span> : null}
+              {generation.spareReady ? <span className="block text-xs text-muted">spare ready</span> : null}
+              {props.sandbox.reachable ? null : (
+                <span className="block text-xs text-muted">
+                  as it was <Age at={generation.lastReportedAt} />
+                </span>
+              )}
             </span>
           </li>
         ))}

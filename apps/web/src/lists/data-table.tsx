@@ -57,7 +57,7 @@ function HeaderCell<T>(props: { header: ReturnType<Table<T>["getHeaderGroups"]>[
     <th
       scope="col"
       aria-sort={sorted === false ? undefined : sorted === "asc" ? "ascending" : "descending"}
-      className={`px-3 py-2 font-medium ${meta?.cell ?? ""}`}
+      className={`px-3 py-2 font-medium whitespace-nowrap ${meta?.cell ?? ""}`}
     >
       {meta?.isSortable ? (
         <button
@@ -66,9 +66,7 @@ function HeaderCell<T>(props: { header: ReturnType<Table<T>["getHeaderGroups"]>[
           onClick={column.getToggleSortingHandler()}
         >
           {text}
-          <span aria-hidden="true" className={sorted === false ? "invisible" : ""}>
-            {sorted === "asc" ? " ↑" : " ↓"}
-          </span>
+          <span aria-hidden="true">{sorted === false ? "" : sorted === "asc" ? " ↑" : " ↓"}</span>
         </button>
       ) : (
         text

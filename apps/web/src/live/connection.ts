@@ -96,9 +96,8 @@ export function makeLiveConnection(deps: LiveDeps, options: LiveOptions): LiveCo
   const onMessage = (data: unknown) => {
     const event = readEvent(data);
     if (event === null) return;
-    // A resumed socket may repeat what we have: ids only grow.
-    if (event.type !== "reset" && lastEventId !== undefined && event.eventId <= lastEventId) return;
-    lastEventId = event.eventId;
+    // Ids come in the order of commits, not of size: the last one received is where to go on. After a reset there is none.
+    lastEventId = event.type === "reset" ? undefined : event.eventId;
     options.onEvent(event);
   };
   const connect = () => {

@@ -4,7 +4,7 @@ import { createContext, useContext, useEffect, useMemo, useRef, useState, type R
 import { useApp } from "../app-context.tsx";
 import { keys, type Key } from "../query-keys.ts";
 import { affectedBy } from "./affected.ts";
-import { makeLiveConnection, type LiveConnection, type Socket } from "./connection.ts";
+import { makeLiveConnection, type LiveConnection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { makeRefresher, type RefreshTarget } from "./refresher.ts";
 
@@ -26,7 +26,7 @@ export function useFallbackIntervalMs(): number {
 
 /** Holds the live connection while somebody is signed in, and reloads what its events make stale. */
 export function LiveProvider(props: { children: ReactNode }) {
-  const { config, token, onSignedOut } = useApp();
+  const { config, token, openSocket, onSignedOut } = useApp();
   const queryClient = useQueryClient();
   const connection = useRef<LiveConnection | null>(null);
   const [state, setState] = useState<ConnectionState>({ phase: "connecting", attempt: 0 });
@@ -34,7 +34,7 @@ export function LiveProvider(props: { children: ReactNode }) {
   useEffect(() => {
     const refresher = makeRefresher(targetOf(queryClient), systemClock);
     const opened = makeLiveConnection(
-      { open: (url) => new WebSocket(url) as Socket, clock: systemClock, random: Math.random },
+      { open: openSocket, clock: systemClock, random: Math.random },
       {
         url: config.wsUrl,
         token: () => token.read(),
@@ -52,7 +52,7 @@ export function LiveProvider(props: { children: ReactNode }) {
       opened.stop();
       refresher.stop();
     };
-  }, [config.wsUrl, queryClient, token]);
+  }, [config.wsUrl, openSocket, queryClient, token]);
 
   const isDenied = state.phase === "denied";
   useEffect(() => {

@@ -10,7 +10,7 @@ const route = getRouteApi("/login");
 
 /** Sign-in by API token, or by the one-time link that `npm start` prints. */
 export function LoginPage() {
-  const { api, token } = useApp();
+  const { api, config, token } = useApp();
   const { link, from } = route.useSearch();
   const navigate = useNavigate();
   const queryClient = useQueryClient();
@@ -41,8 +41,13 @@ export function LoginPage() {
   useEffect(() => {
     if (link === undefined || exchanged.current === link) return;
     exchanged.current = link;
-    void signIn(() => api.exchangeLoginLink({ body: { token: link } }));
-  }, [api, link, signIn]);
+    void signIn(async () => {
+      const session = await api.exchangeLoginLink({ body: { token: link } });
+      // The cookie is the API's own origin's: from another origin only the token can speak for us.
+      if (config.apiUrl !== "") token.write(session.token);
+      return { tenantId: session.tenantId, role: session.role, name: session.name, environment: session.environment };
+    });
+  }, [api, config.apiUrl, link, signIn, token]);
 
   return (
     <main className="mx-auto flex min-h-dvh max-w-sm flex-col justify-center px-4 pb-[12vh]">
@@ -71,7 +76,7 @@ export function LoginPage() {
           )}
           <Input
             label="API token"
-            hint="Kept in this tab only. A new one-time link: run `valet login-link` where VALET runs."
+            hint="It stays in this tab only."
             type="password"
             autoComplete="current-password"
             required

@@ -17,11 +17,11 @@ export function ConnectionMark() {
   return (
     <div role="status" aria-label="Live updates" className="mr-1 flex items-center text-xs">
       {state.phase === "waiting" ? (
-        <Button kind="bare" className="px-2 text-xs" onClick={retryNow} title="Try again now">
+        <Button kind="bare" size="small" onClick={retryNow} title="Try again now">
           {mark}
         </Button>
       ) : (
-        <span className="flex items-center gap-1.5 px-2 font-medium">{mark}</span>
+        <span className="flex items-baseline gap-1.5 px-2 font-medium">{mark}</span>
       )}
     </div>
   );

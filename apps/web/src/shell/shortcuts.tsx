@@ -50,7 +50,8 @@ export function ShortcutsButton() {
     <>
       <Button
         kind="bare"
-        className="px-2"
+        size="small"
+        className="min-h-8"
         aria-label="Keyboard shortcuts"
         title="Keyboard shortcuts (?)"
         onClick={() => setOpen(true)}

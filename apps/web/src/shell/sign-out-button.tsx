@@ -11,7 +11,8 @@ export function SignOutButton() {
   return (
     <Button
       kind="bare"
-      className="px-2 text-xs"
+      size="small"
+      className="min-h-8"
       busy={signOut.isPending}
       title={`${me.name}, ${me.role} of ${me.tenantId}`}
       onClick={() => signOut.mutate()}

@@ -35,7 +35,8 @@ export function ThemeButton() {
   return (
     <Button
       kind="bare"
-      className="px-2"
+      size="small"
+      className="min-h-8"
       aria-label={`Change to the ${other} theme`}
       title={`Change to the ${other} theme (d)`}
       onClick={toggle}

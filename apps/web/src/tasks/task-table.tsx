@@ -15,9 +15,9 @@ const columns = [
   column.accessor("id", {
     id: "id",
     header: "Task",
-    meta: { cell: "w-[38%] sm:w-[16%]" },
+    meta: { cell: "w-[44%] sm:w-[26%] lg:w-[19%]" },
     cell: ({ row: { original: task } }) => (
-      <>
+      <span className="flex flex-col sm:flex-row sm:items-baseline sm:gap-2">
         <Link
           to="/tasks/$taskId"
           params={{ taskId: task.id }}
@@ -26,14 +26,14 @@ const columns = [
         >
           {task.id.slice(0, 8)}
         </Link>
-        <span className="ml-2 truncate text-xs text-muted">{task.metadata["name"] ?? ""}</span>
-      </>
+        <span className="min-w-0 truncate text-xs text-muted">{task.metadata["name"] ?? ""}</span>
+      </span>
     ),
   }),
   column.accessor("state", {
     id: "state",
     header: "State",
-    meta: { cell: "w-[42%] sm:w-[20%] lg:w-[16%]", isSortable: true },
+    meta: { cell: "w-[38%] sm:w-[19%] lg:w-[13%]", isSortable: true },
     cell: ({ row: { original: task } }) => (
       <span className="block truncate" title={task.stateReason}>
         <StateMark state={task.state} tone={taskTones[task.state]} />
@@ -44,12 +44,12 @@ const columns = [
   column.display({
     id: "steps",
     header: "Steps",
-    meta: { cell: "w-[20%] sm:w-[8%] text-right tabular-nums" },
+    meta: { cell: "w-[18%] sm:w-[8%] lg:w-[6%] text-right tabular-nums" },
     cell: ({ row: { original: task } }) => `${task.stepsDone}/${task.stepCount}`,
   }),
   column.accessor("url", {
     header: "Address",
-    meta: { cell: "hidden sm:table-cell w-[22%] lg:w-[24%]" },
+    meta: { cell: "hidden sm:table-cell w-[20%] lg:w-[23%]" },
     cell: ({ getValue }) => (
       <span className="block truncate text-muted" title={getValue() ?? undefined}>
         {(getValue() ?? "–").replace(/^https?:\/\//, "")}
@@ -71,7 +71,7 @@ const columns = [
   column.accessor("priority", {
     id: "priority",
     header: "Priority",
-    meta: { cell: "hidden lg:table-cell w-[7%] text-right tabular-nums", isSortable: true },
+    meta: { cell: "hidden lg:table-cell w-[8%] text-right tabular-nums", isSortable: true },
   }),
   column.accessor("createdAt", {
     id: "createdAt",

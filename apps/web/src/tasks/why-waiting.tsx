@@ -20,7 +20,7 @@ export function WhyWaiting(props: { task: TaskView }) {
   if (!isWaiting || why === undefined || why.code === "not_waiting") return null;
   return (
     <div className="panel mt-4 px-4 py-3">
-      <h2 className="flex items-center gap-1.5 text-sm font-semibold">
+      <h2 className="flex items-baseline gap-1.5 text-sm font-semibold">
         <ToneShape tone="waiting" />
         Why it waits
       </h2>

@@ -43,6 +43,8 @@ const afterAction: Readonly<Record<DeployActionName, DeployState>> = {
   rollback: "rolling_back",
 };
 
+export type FixtureApi = ReturnType<typeof makeFixtureApi>;
+
 /** Answers a route from made-up data; null for an id it does not have. Every answer is checked against its schema. */
 export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent) => void) {
   const scene = options.scene ?? "usual";
@@ -74,10 +76,10 @@ export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent)
     name: RouteName,
     params: Params,
     query: URLSearchParams,
-    _body: unknown,
+    _body: string,
   ): Promise<FixtureReply | null> => {
-    if (name.startsWith("list") && scene === "slow") await new Promise(() => undefined);
-    if (name.startsWith("list") && scene === "broken") {
+    if (name.startsWith("list") && options.scene === "slow") await new Promise(() => undefined);
+    if (name.startsWith("list") && options.scene === "broken") {
       return { status: 503, json: { error: "unavailable", message: "The database is away", requestId: "fixture-1" } };
     }
     const action = deployActionNames.find((candidate) => name === `${candidate}Deploy`);

@@ -26,13 +26,14 @@ function midRollout(nowMs: number): DeployView {
   const base = bare(nowMs, 0, "in_progress", "v1.9.0");
   return {
     ...base,
-    stateReason: "2 of 6 hosts updated, handing over sandbox-2",
+    stateReason: "1 of 7 hosts updated, handing over sandbox-2",
     waitingOn: [
       "sandbox-2: task 4c1d0e7a on slot 0, running for 2 min 10 s, to end on generation 7",
       "sandbox-2: task 92f1c003 on slot 3, to end on generation 7",
     ],
-    hostsUpdated: 2,
+    hostsUpdated: 1,
     hostsFailed: 1,
+    hostsTotal: 7,
     startedAt: ago(312_000),
     hosts: [
       host(0, "updated", {

@@ -135,7 +135,7 @@ function generation(
     releaseDigest: fixtureDigest(digest),
     spareReady: false,
     accepting: state === "serving",
-    lastReportedAt: ago(1_500),
+    lastReportedAt: ago(number === 7 ? 94_000 : 1_500),
   };
 }
 

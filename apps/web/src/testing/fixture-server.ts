@@ -2,9 +2,11 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import { routes, type LiveEvent, type RouteName } from "@valet/contracts";
+import { Readable } from "node:stream";
+import type { LiveEvent } from "@valet/contracts";
 import { WebSocketServer, type WebSocket } from "ws";
 import { makeFixtureApi, type FixtureOptions } from "./fixture-api.ts";
+import { makeFixtureFetch } from "./fixture-fetch.ts";
 
 export interface FixtureServer {
   url: string;
@@ -14,8 +16,8 @@ export interface FixtureServer {
 }
 
 /**
- * A pretended API for looking at the dashboard and for its tests: it speaks the contracts from made-up data, keeps nothing, and
- * is no part of what ships. With `webDir` it serves a built dashboard too.
+ * A pretended API for looking at the dashboard: it speaks the contracts from made-up data, keeps nothing, and is no part of what
+ * ships. With `webDir` it serves a built dashboard too.
  */
 export async function startFixtureServer(
   options: FixtureOptions & { port?: number; webDir?: string },
@@ -24,7 +26,17 @@ export async function startFixtureServer(
   const emit = (event: LiveEvent) => {
     for (const socket of sockets.clients) (socket as WebSocket).send(JSON.stringify(event));
   };
-  const api = makeFixtureApi(options, emit);
+  const fixtureFetch = makeFixtureFetch(makeFixtureApi(options, emit));
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const path = request.url ?? "/";
+    if (!path.startsWith("/api/")) return serveFile(options.webDir ?? "", path, response);
+    const body = await readBody(request);
+    const init: RequestInit = { method: request.method ?? "GET", ...(body === "" ? {} : { body }) };
+    const reply = await fixtureFetch(`http://fixture${path}`, init);
+    response.writeHead(reply.status, Object.fromEntries(reply.headers));
+    if (reply.body) Readable.fromWeb(reply.body as never).pipe(response);
+    else response.end();
+  };
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
       response.writeHead(500, { "content-type": "application/json" });
@@ -34,31 +46,6 @@ export async function startFixtureServer(
   server.on("upgrade", (request, socket, head) => {
     sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit("connection", opened, request));
   });
-
-  async function answer(request: IncomingMessage, response: ServerResponse) {
-    const url = new URL(request.url ?? "/", "http://fixture");
-    if (!url.pathname.startsWith("/api/")) return serveFile(options.webDir, url.pathname, response);
-    const hit = findRoute(request.method ?? "GET", url.pathname);
-    const body = await readBody(request);
-    const reply = hit === null ? null : await api(hit.name, hit.params, url.searchParams, body);
-    if (reply === null)
-      return sendJson(response, 404, { error: "not_found", message: "No such thing here", requestId: "fixture" });
-    if ("stream" in reply) {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      reply.stream.forEach((event, index) =>
-        response.write(`id: ${index + 1}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`),
-      );
-      if (reply.ends) response.end();
-      return;
-    }
-    if ("bytes" in reply) {
-      response.writeHead(200, { "content-type": reply.contentType });
-      response.end(reply.bytes);
-      return;
-    }
-    sendJson(response, reply.status, reply.json);
-  }
-
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -71,31 +58,10 @@ export async function startFixtureServer(
   };
 }
 
-/** The route of the contracts that a request means. Fixed paths win over ones with parameters. */
-function findRoute(method: string, path: string): { name: RouteName; params: Record<string, string> } | null {
-  const names = (Object.keys(routes) as RouteName[]).sort(
-    (a, b) => routes[a].path.split(":").length - routes[b].path.split(":").length,
-  );
-  for (const name of names) {
-    const route = routes[name];
-    if (route.method !== method) continue;
-    const pattern = new RegExp(`^${route.path.replace(/:([A-Za-z]+)/g, "(?<$1>[^/]+)")}$`);
-    const match = pattern.exec(path);
-    if (match) return { name, params: { ...match.groups } };
-  }
-  return null;
-}
-
-async function readBody(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   for await (const piece of request) pieces.push(piece as Buffer);
-  const text = Buffer.concat(pieces).toString();
-  return text === "" ? undefined : (JSON.parse(text) as unknown);
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown) {
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify(body));
+  return Buffer.concat(pieces).toString();
 }
 
 const types: Record<string, string> = {
@@ -104,12 +70,16 @@ const types: Record<string, string> = {
   ".css": "text/css",
   ".svg": "image/svg+xml",
 };
+/** As strict as production's, so that a violation shows here first. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' ws:";
 
-async function serveFile(webDir: string | undefined, path: string, response: ServerResponse) {
-  if (webDir === undefined)
-    return sendJson(response, 404, { error: "not_found", message: "API only", requestId: "fixture" });
-  const wanted = extname(path) === "" ? "/index.html" : normalize(path);
-  const file = join(webDir, wanted);
-  response.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" });
+async function serveFile(webDir: string, path: string, response: ServerResponse) {
+  const { pathname } = new URL(path, "http://fixture");
+  const file = join(webDir, extname(pathname) === "" ? "/index.html" : normalize(pathname));
+  response.writeHead(200, {
+    "content-type": types[extname(file)] ?? "application/octet-stream",
+    "content-security-policy": policy,
+  });
   response.end(await readFile(file));
 }
