@@ -50,18 +50,19 @@ function refused(error: ApiError, doing: Doing, could: string): CliFailure {
   const isPassing = error.httpStatus === 429 || error.httpStatus >= 500;
   const options = { code: error.apiCode, details: error.details, isPassing, cause: error };
   const failure = (message: string, hint: string) => new CliFailure(`${could}: ${message}`, { ...options, hint });
+  const said = error.message.replace(/\.$/, "");
   switch (error.httpStatus) {
     case 401:
       return failure(`the API at ${doing.apiUrl} does not accept the token`, "Set VALET_API_TOKEN to a valid token.");
     case 403:
-      return failure(error.message, "Ask an admin for a token with the role this needs.");
+      return failure(said, "Ask an admin for a token with the role this needs.");
     case 404:
       return failure(
         `not found at ${doing.apiUrl}`,
         doing.listCommand ? `List what exists: ${doing.listCommand}.` : "",
       );
     case 409:
-      return failure(error.message, "Look at its present state and try again.");
+      return failure(said, "Look at its present state and try again.");
     case 413:
       return failure("it is too large", "Send less at once.");
     case 422:
@@ -71,10 +72,10 @@ function refused(error: ApiError, doing: Doing, could: string): CliFailure {
     case 502:
     case 503:
     case 504:
-      return failure(`the API is not ready (${error.message})`, `Try again in ${error.retryAfterSeconds ?? 5} s.`);
+      return failure(`the API is not ready (${said})`, `Try again in ${error.retryAfterSeconds ?? 5} s.`);
     default:
       return failure(
-        `${error.message} (HTTP ${error.httpStatus})`,
+        `${said} (HTTP ${error.httpStatus})`,
         error.requestId ? `Look for request ${error.requestId} in the API's log.` : "",
       );
   }

@@ -113,7 +113,7 @@ function update(phase: Phase, view: DeployView): void {
     if (!item || item.end) continue;
     item.title = `${plainText(host.sandboxName)}  ${host.step}`;
     render(item, host.reason);
-    const how = hostEnd(phase.direction, host.step);
+    const how = hostEnd(phase.direction, host.step, isEnded(view));
     if (how) finish(item, how, `${item.title}  ${plainText(host.reason)}`);
   }
   const item = phase.items.get(deployKey);
@@ -124,9 +124,10 @@ function update(phase: Phase, view: DeployView): void {
   if (isEnded(view)) finish(item, view.state === "completed" ? "done" : "failed", `${item.title}  ${view.stateReason}`);
 }
 
-function hostEnd(direction: Direction, step: HostStepState): "done" | "failed" | "skipped" | null {
-  if (step === "failed") return "failed";
+function hostEnd(direction: Direction, step: HostStepState, isOver: boolean): "done" | "failed" | "skipped" | null {
   if (step === "skipped") return "skipped";
+  // On the way back a failed host is one that still has to be taken back.
+  if (step === "failed") return direction === "forward" || isOver ? "failed" : null;
   if (direction === "forward") return step === "updated" ? "done" : null;
   if (step === "rolled_back") return "done";
   return step === "pending" ? "skipped" : null;
