@@ -12,7 +12,7 @@ export const programOptions = {
   target: "node20",
   format: "esm",
   conditions: ["source"],
-  external: ["playwright-core", "patchright", "pg-native", "typescript"],
+  external: ["playwright-core", "patchright", "pg-native", "@fastify/swagger-ui", "typescript"],
   // CommonJS dependencies inside an ESM bundle ask for these.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; import { fileURLToPath as __fileURLToPath } from "node:url"; import { dirname as __pathDirname } from "node:path"; const require = __createRequire(import.meta.url); const __filename = __fileURLToPath(import.meta.url); const __dirname = __pathDirname(__filename);',
