@@ -41,12 +41,15 @@ export * from "./tasks/permit.ts";
 export * from "./tasks/record-events.ts";
 export * from "./tasks/complete.ts";
 export * from "./tasks/expire.ts";
+export { expireUnacknowledged } from "./tasks/unacknowledged.ts";
+export type { UnacknowledgedResult } from "./tasks/unacknowledged.ts";
 export * from "./tasks/requests.ts";
 export * from "./tasks/why.ts";
 export { readArtifact, storeArtifact } from "./tasks/artifacts.ts";
 
 export type * from "./deploy-row.ts";
 export * from "./deploys.ts";
+export * from "./save-deploy.ts";
 export * from "./deploy-extras.ts";
 export * from "./deploy-measures.ts";
 

@@ -23,11 +23,19 @@ const tablesSchema = z.record(z.string(), z.array(z.string()));
 /** packages/db/drizzle, beside src and beside dist. */
 export const defaultMigrationsDir = fileURLToPath(new URL("../drizzle/", import.meta.url));
 
+/** Tags of the journal, in order. */
+export async function readJournalTags(folder: string): Promise<string[]> {
+  return (await readJournal(folder)).map((entry) => entry.tag);
+}
+
+async function readJournal(folder: string): Promise<z.infer<typeof journalSchema>["entries"]> {
+  return journalSchema.parse(JSON.parse(await readFile(join(folder, "meta/_journal.json"), "utf8"))).entries;
+}
+
 /** The journal's migrations in order. Throws when a file is missing: a migration without its way back is none. */
 export async function readMigrations(folder = defaultMigrationsDir): Promise<Migration[]> {
-  const journal = journalSchema.parse(JSON.parse(await readFile(join(folder, "meta/_journal.json"), "utf8")));
   const migrations = await Promise.all(
-    journal.entries.map(async ({ idx, tag }) => {
+    (await readJournal(folder)).map(async ({ idx, tag }) => {
       const sql = await readFile(join(folder, `${tag}.sql`), "utf8");
       const downSql = await readFile(join(folder, `${tag}.down.sql`), "utf8");
       const tables = tablesSchema.parse(JSON.parse(await readFile(join(folder, `meta/${tag}.tables.json`), "utf8")));

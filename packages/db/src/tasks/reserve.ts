@@ -1,6 +1,12 @@
 import type { Environment, LeaseTimes } from "@valet/shared";
 import type { Tx } from "../sql.ts";
-import { notBuilt } from "../not-built.ts";
+import { eligibleSandboxes, sandboxesWithFreeSlots } from "./eligible-sandboxes.ts";
+import type { EligibleSandbox } from "./eligible-sandboxes.ts";
+import { inTurn, matchTasks, placeableClasses } from "./match-tasks.ts";
+import type { Match } from "./match-tasks.ts";
+import { fits } from "./placement.ts";
+import { queueHeads, queuedClasses } from "./queue-heads.ts";
+import type { QueueClass, QueueHead } from "./queue-heads.ts";
 
 export interface Reservation {
   taskId: string;
@@ -13,13 +19,106 @@ export interface Reservation {
 }
 export interface ReserveResult {
   reservations: Reservation[];
-  /** Call again at once: the batch was full, or a row was busy in another transaction. */
+  /** Call again at once: there may be more tasks that fit free slots. */
   more: boolean;
 }
-/** Gives queued tasks to free slots, fairly between tenants, at most `limit`, in this transaction. Control worker only. */
-export async function reserveTasks(
-  _tx: Tx,
-  _input: { environment?: Environment; limit: number; times: LeaseTimes },
-): Promise<ReserveResult> {
-  return notBuilt();
+export interface ReserveInput {
+  environment?: Environment;
+  /** Most tasks in one transaction. */
+  limit: number;
+  times: LeaseTimes;
+}
+
+const lockKey = 7_261_003;
+const mostClasses = 200;
+
+/**
+ * Gives queued tasks to free slots: tenants in turn, each one's oldest first, at most `limit`. Control worker only; replicas
+ * take turns. Its cost depends on free slots, tenants and kinds of placement, not on how many tasks wait.
+ */
+export async function reserveTasks(tx: Tx, input: ReserveInput): Promise<ReserveResult> {
+  await tx.query("SELECT pg_advisory_xact_lock($1)", [lockKey]);
+  const listed = await queuedClasses(tx, mostClasses + 1, input.environment);
+  if (listed.length === 0) return { reservations: [], more: false };
+  const sandboxes = await sandboxesWithFreeSlots(tx, input.times, input.environment);
+  const classes = placeableClasses(listed, listed.length <= mostClasses, sandboxes);
+  if (classes.length === 0) return { reservations: [], more: false };
+  const freeCount = sandboxes.reduce((sum, sandbox) => sum + sandbox.freeSlots.length, 0);
+  const limit = Math.min(input.limit, freeCount);
+  const heads = inTurn(await queueHeads(tx, classes, limit));
+  const matches = matchTasks(heads, classes, sandboxes, await alternatives(tx, heads, input.times)).slice(0, limit);
+  if (matches.length === 0) return { reservations: [], more: false };
+  const reservations = await writeReservations(tx, matches, input.times);
+  return { reservations, more: freeCount > reservations.length && reservations.length > 0 };
+}
+
+/** Asks once whether a task that avoids sandboxes has another one to go to, be it busy now. */
+async function alternatives(
+  tx: Tx,
+  heads: readonly QueueHead[],
+  times: LeaseTimes,
+): Promise<(head: QueueHead, placement: QueueClass) => boolean> {
+  if (heads.every((head) => head.avoid.length === 0)) return () => true;
+  const all: Pick<EligibleSandbox, "id" | "environment" | "labels">[] = await eligibleSandboxes(tx, times);
+  return (head, placement) =>
+    all.some((one) => one.environment === head.environment && !head.avoid.includes(one.id) && fits(placement, one));
+}
+
+/**
+ * Takes the locks in order (sandboxes, slots, tasks), drops what changed since it was read, and writes the rest. The cordon is
+ * looked for again under the lock: from a cordon's commit on nothing is reserved.
+ */
+async function writeReservations(tx: Tx, matches: readonly Match[], times: LeaseTimes): Promise<Reservation[]> {
+  const sandboxIds = [...new Set(matches.map((match) => match.sandboxId))];
+  await tx.query("SELECT id FROM sandboxes WHERE id = ANY($1::uuid[]) ORDER BY id FOR SHARE", [sandboxIds]);
+  const { rows } = await tx.query<Reservation>(
+    `WITH want AS (
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[])
+         AS w (task_id, sandbox_id, slot_index, generation, lease_id, fence)),
+     slot AS MATERIALIZED (
+       SELECT l.id, w.task_id FROM want w
+         JOIN slots l ON l.sandbox_id = w.sandbox_id AND l.index = w.slot_index
+         JOIN sandboxes s ON s.id = w.sandbox_id AND s.state IN ('active', 'deploying')
+       WHERE l.state = 'accepting' AND l.generation = w.generation
+         AND NOT EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = w.sandbox_id)
+       FOR NO KEY UPDATE OF l SKIP LOCKED),
+     task AS MATERIALIZED (
+       SELECT t.id, t.tenant_id FROM slot JOIN want w USING (task_id) JOIN tasks t ON t.id = w.task_id
+       WHERE t.queue_key IS NOT NULL AND t.fence = w.fence
+       FOR NO KEY UPDATE OF t SKIP LOCKED),
+     good AS (
+       SELECT w.*, task.tenant_id, slot.id AS slot_id FROM want w JOIN slot USING (task_id) JOIN task ON task.id = w.task_id),
+     taken AS (
+       UPDATE tasks t SET state = 'assigned', state_reason = '', queue_key = NULL, fence = good.fence + 1,
+         sandbox_id = good.sandbox_id FROM good WHERE t.id = good.task_id),
+     held AS (
+       UPDATE slots l SET state = 'reserved', task_id = good.task_id, fence = good.fence + 1, updated_at = now()
+       FROM good WHERE l.id = good.slot_id),
+     tried AS (
+       INSERT INTO attempts (task_id, fence, lease_id, sandbox_id, slot_index, generation, lease_expires_at)
+       SELECT task_id, fence + 1, lease_id, sandbox_id, slot_index, generation, now() + $7 * interval '1 millisecond' FROM good),
+     served AS (
+       UPDATE tenants SET last_served = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+       WHERE id IN (SELECT tenant_id FROM good)),
+     live AS (
+       INSERT INTO live_events (type, audience, payload)
+       SELECT 'task_update', tenant_id, jsonb_build_object('taskId', task_id, 'status', 'assigned', 'sandboxId', sandbox_id)
+       FROM good RETURNING id),
+     told AS (SELECT count(pg_notify('valet_live', id::text)) FROM live),
+     woken AS (
+       SELECT count(pg_notify('valet_sandbox', sandbox_id::text)) FROM (SELECT DISTINCT sandbox_id FROM good) AS d)
+     SELECT task_id AS "taskId", tenant_id AS "tenantId", fence + 1 AS fence, lease_id AS "leaseId",
+       sandbox_id AS "sandboxId", slot_index AS slot, generation
+     FROM good, told, woken`,
+    [
+      matches.map((match) => match.head.taskId),
+      matches.map((match) => match.sandboxId),
+      matches.map((match) => match.slot),
+      matches.map((match) => match.generation),
+      matches.map(() => crypto.randomUUID()),
+      matches.map((match) => match.head.fence),
+      times.leaseMs,
+    ],
+  );
+  return rows;
 }

@@ -1,0 +1,60 @@
+import type { Environment, LeaseTimes } from "@valet/shared";
+import type { Sql } from "../sql.ts";
+
+/** A sandbox that may take work now, and its free slots. */
+export interface EligibleSandbox {
+  id: string;
+  environment: Environment;
+  labels: Record<string, string>;
+  freeSlots: { index: number; generation: number }[];
+}
+
+/** A session that was silent for longer gets nothing new. */
+export const sessionFreshHeartbeats = 3;
+
+/**
+ * Usable generations: `s` sandbox in service, reachable, not cordoned or quarantined, with a live session; `g` accepting and
+ * running a release that its environment allows (F28). $1: the longest silence of a session, in ms.
+ */
+export const eligibleFrom = `
+  FROM sandboxes s
+    JOIN sessions n ON n.sandbox_id = s.id AND n.closed_at IS NULL
+      AND n.last_heartbeat_at > now() - $1 * interval '1 millisecond'
+    JOIN generations g ON g.sandbox_id = s.id AND g.accepting AND g.state <> 'ended'
+    JOIN allowed_releases r ON r.environment = s.environment AND r.service = 'ghosthands' AND r.image_digest = g.image_digest
+    JOIN slots l ON l.sandbox_id = s.id AND l.generation = g.number
+  WHERE s.state IN ('active', 'deploying') AND s.reachable
+    AND (s.quarantined_until IS NULL OR s.quarantined_until < now())
+    AND NOT EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = s.id)`;
+
+export function freshMs(times: LeaseTimes): number {
+  return times.heartbeatMs * sessionFreshHeartbeats;
+}
+
+/** Sandboxes with at least one free slot. */
+export async function sandboxesWithFreeSlots(
+  sql: Sql,
+  times: LeaseTimes,
+  environment?: Environment,
+): Promise<EligibleSandbox[]> {
+  const { rows } = await sql.query<EligibleSandbox>(
+    `SELECT s.id, s.environment, s.labels,
+       jsonb_agg(jsonb_build_object('index', l.index, 'generation', l.generation) ORDER BY l.index) AS "freeSlots"
+     ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
+     GROUP BY s.id`,
+    [freshMs(times), environment ?? null],
+  );
+  return rows;
+}
+
+/** Sandboxes that could take work, free or busy. */
+export async function eligibleSandboxes(
+  sql: Sql,
+  times: LeaseTimes,
+): Promise<{ id: string; environment: Environment; labels: Record<string, string> }[]> {
+  const { rows } = await sql.query<{ id: string; environment: Environment; labels: Record<string, string> }>(
+    `SELECT DISTINCT ON (s.id) s.id, s.environment, s.labels ${eligibleFrom} AND l.state <> 'offline'`,
+    [freshMs(times)],
+  );
+  return rows;
+}
