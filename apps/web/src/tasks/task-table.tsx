@@ -17,7 +17,7 @@ const columns = [
     header: "Task",
     meta: { cell: "w-[44%] sm:w-[26%] lg:w-[19%]" },
     cell: ({ row: { original: task } }) => (
-      <span className="flex flex-col sm:flex-row sm:items-baseline sm:gap-2">
+      <span className="flex flex-col leading-5 *:leading-5 sm:flex-row sm:items-baseline sm:gap-2">
         <Link
           to="/tasks/$taskId"
           params={{ taskId: task.id }}
