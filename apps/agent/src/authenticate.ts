@@ -30,6 +30,7 @@ export interface Authenticator {
 /** Signatures of commands and answers with the sandbox's own key. A nonce is taken once while its timestamp is acceptable. */
 export function makeAuthenticator(key: Secret, now: () => number): Authenticator {
   const seen = new Map<string, number>();
+  const startedAtMs = now();
 
   function isReplay(nonce: string): boolean {
     for (const [old, expiresAtMs] of seen) {
@@ -66,6 +67,9 @@ export function makeAuthenticator(key: Secret, now: () => number): Authenticator
           nonce,
         };
       }
+      // Nonces are forgotten with the process: what was signed before it started might be a replay.
+      if (Number(timestamp) < startedAtMs)
+        return { kind: "refused", reason: "it was signed before this agent started", nonce };
       if (isReplay(nonce)) return { kind: "refused", reason: "this nonce was used before", nonce };
       return { kind: "signed", nonce };
     },

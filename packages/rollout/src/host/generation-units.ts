@@ -59,6 +59,13 @@ export function tailLog(config: HostConfig, unit: string, lines: number, maxByte
   }
 }
 
+/** What a program that ended had to say: its last line that speaks of an error, else its last lines. At most 500 characters. */
+export function lastWords(tail: string): string {
+  const lines = tail.split("\n").filter((line) => line.trim() !== "");
+  const telling = lines.findLast((line) => /^\s*\w*Error\b|"level":(?:50|60)|\bfatal\b|^\w+: /i.test(line));
+  return (telling ?? lines.slice(-3).join(" / ")).trim().slice(0, 500) || "nothing";
+}
+
 function commonEnv(record: GenerationRecord, releaseRoot: string, config: HostConfig): Record<string, string> {
   return {
     GH_API_HOST: config.host,

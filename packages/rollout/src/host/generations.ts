@@ -1,7 +1,7 @@
 import type { AgentGeneration, GhWorkerStatus } from "@valet/contracts";
 import type { Clock } from "@valet/shared";
 import { type GhClient, makeGhClient } from "./gh-client.ts";
-import { apiUnit, generationUnits, tailLog, workerUnit } from "./generation-units.ts";
+import { apiUnit, generationUnits, lastWords, tailLog, workerUnit } from "./generation-units.ts";
 import type { HostConfig } from "./host-config.ts";
 import { type GenerationRecord, type HostStateFile, isLive, moveGeneration, type ReleaseRef } from "./host-state.ts";
 import { sweepProfiles } from "./orphan-sweep.ts";
@@ -108,6 +108,7 @@ export function makeGenerations({ config, state, store, supervisor, clock }: Gen
   return {
     host: config.host,
     drainHost,
+    all: () => state.value.generations,
     live,
     get: (generation) => state.value.generations.find((record) => record.generation === generation),
     gh,
@@ -131,7 +132,7 @@ export function makeGenerations({ config, state, store, supervisor, clock }: Gen
           running: units.every((unit) => supervisor.running(unit) !== undefined),
           restarts: units.map((unit) => ({ unit, count: supervisor.restarts(unit) })),
         }),
-        lastWords: (unit) => tailLog(config, unit, 3, 600),
+        lastWords: (unit) => lastWords(tailLog(config, unit, 60, 8000)),
       };
     },
     async view(record) {

@@ -1,0 +1,252 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BuiltRelease } from "../../tools/artefacts/build-release.ts";
+import { buildFixtureRelease, cannotBoot, cannotStartItsBrowser } from "../../tools/artefacts/fixture-release/build.ts";
+import { type LocalRegistry, startRegistry } from "../../tools/artefacts/registry.ts";
+import { waitFor } from "../../tools/local-stack/wait-for.ts";
+import { buildAgent, serviceSecret, startTestAgent, type TestAgent } from "./agent-harness.ts";
+
+const scratch = mkdtempSync(join(tmpdir(), "start-first-"));
+const releases: Record<string, BuiltRelease> = {};
+let registry: LocalRegistry;
+let program: string;
+let agent: TestAgent;
+
+beforeAll(async () => {
+  program = await buildAgent(join(scratch, "agent.mjs"));
+  registry = await startRegistry({ dir: join(scratch, "registry") });
+  const patches = { v1: [], v2: [], v3: cannotStartItsBrowser, v4: cannotBoot };
+  for (const [tag, patch] of Object.entries(patches)) {
+    releases[tag] = await buildFixtureRelease(tag, patch, join(scratch, tag));
+    await registry.putRelease(releases[tag], tag);
+  }
+});
+afterAll(async () => {
+  await registry.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  agent = await startTestAgent({ program, host: "127.31.1.1", registryUrl: registry.url });
+});
+afterEach(() => agent.destroy());
+
+const settled = async (tag: string) => {
+  const deployId = await agent.deploy(tag);
+  const outcome = await agent.outcome(deployId);
+  expect(outcome, outcome.message).toMatchObject({ phase: "verified" });
+  const settle = await agent.signed("POST", "/settle", {
+    epoch: agent.nextEpoch(),
+    deploy_id: deployId,
+    generation: outcome.generation,
+    rollback_window_ms: 60_000,
+  });
+  expect(settle.status).toBe(200);
+  return outcome;
+};
+const generation = async (number: number) =>
+  (await agent.health()).generations.find((entry) => entry.generation === number);
+const startJob = async (front: string, ms: number) =>
+  (
+    (await (
+      await fetch(`${front}/api/v1/gh/jobs`, {
+        method: "POST",
+        headers: { "x-gh-service-key": serviceSecret, "content-type": "application/json" },
+        body: JSON.stringify({ valet_task_id: randomUUID(), fixture_ms: ms }),
+      })
+    ).json()) as { job_id: string }
+  ).job_id;
+
+describe("a start-first deploy on a host", () => {
+  it("F12: what runs is what was asked for: the digest that both processes report themselves", async () => {
+    await settled("v1");
+    const first = await agent.health();
+    expect(first).toMatchObject({
+      imageTag: "v1",
+      imageDigest: releases.v1?.digest,
+      activeWorkers: 0,
+      accepting: true,
+    });
+    await settled("v2");
+    const second = await agent.health();
+    expect(second).toMatchObject({ imageTag: "v2", imageDigest: releases.v2?.digest, generation: 2 });
+  });
+
+  it("two generations live side by side until the old one is drained; then it is warm and its processes are still there", async () => {
+    await settled("v1");
+    await startJob(agent.frontApi, 2000);
+    await settled("v2");
+    const [newer, older] = (await agent.health()).generations;
+    expect(newer).toMatchObject({ generation: 2, state: "serving", imageDigest: releases.v2?.digest });
+    expect(older).toMatchObject({ generation: 1, state: "draining", imageDigest: releases.v1?.digest, activeJobs: 1 });
+    await waitFor(
+      "the old generation to refuse new work",
+      async () => (await generation(1))?.accepting === false || undefined,
+    );
+    expect(newer?.workerPid).not.toBe(older?.workerPid);
+    await waitFor("the old generation to be warm", async () => (await generation(1))?.state === "warm" || undefined);
+    expect(process.kill((await generation(1))?.workerPid ?? 0, 0)).toBe(true);
+  });
+
+  it("a version whose browser cannot start fails its verification and leaves the old generation serving", async () => {
+    await settled("v1");
+    const before = await generation(1);
+    const outcome = await agent.outcome(await agent.deploy("v3"));
+    expect(outcome.phase).toBe("failed");
+    expect(outcome.message).toMatch(/v3: the synthetic browser task failed: .*the browser ended/);
+    const after = await agent.health();
+    expect(after).toMatchObject({ imageTag: "v1", accepting: true });
+    expect(after.generations.map(({ generation, state }) => [generation, state])).toEqual([
+      [1, "serving"],
+      [2, "ended"],
+    ]);
+    expect(await generation(1)).toMatchObject({ apiPid: before?.apiPid, workerPid: before?.workerPid });
+    expect(readdirSync(join(agent.ghDataDir, "profiles"))).toEqual(["g1-b0"]);
+  });
+
+  it("F20: a version that cannot boot says what its processes said, and the sentence is still there later", async () => {
+    await settled("v1");
+    const deployId = await agent.deploy("v4");
+    const outcome = await agent.outcome(deployId);
+    expect(outcome.phase).toBe("failed");
+    expect(outcome.message).toContain("g2-worker ended 4 times in a row");
+    expect(outcome.message).toContain("no worker today");
+    expect((await agent.health()).currentDeploy?.message).toBe(outcome.message);
+    await agent.kill("SIGKILL");
+    await agent.start();
+    expect((await agent.outcome(deployId)).message).toBe(outcome.message);
+  });
+
+  it("F13: a failed pull fails the deploy, restarts nothing and says so", async () => {
+    await settled("v1");
+    const before = await generation(1);
+    const outcome = await agent.outcome(await agent.deploy("absent"));
+    expect(outcome).toMatchObject({ phase: "failed", generation: null });
+    expect(outcome.message).toContain("the pull of absent failed");
+    expect(await generation(1)).toMatchObject({
+      state: "serving",
+      apiPid: before?.apiPid,
+      workerPid: before?.workerPid,
+      restarts: 0,
+    });
+  });
+
+  it("a tag that moved away from the pinned digest fails the deploy", async () => {
+    await registry.putRelease(releases.v1 as BuiltRelease, "moving");
+    await registry.moveTag("moving", releases.v2?.digest ?? "");
+    const outcome = await agent.outcome(await agent.deploy("moving", { image_digest: releases.v1?.digest }));
+    expect(outcome.phase).toBe("failed");
+    expect(outcome.message).toContain("tag moving moved");
+  });
+
+  it("F10: accepted is not done: the answer comes before anything runs, and the outcome only after it was verified", async () => {
+    const deployId = await agent.deploy("v1", { min_healthy_ms: 1500 });
+    const early = (await agent.health()).currentDeploy;
+    expect(early).toMatchObject({ deployId, endedAt: null });
+    expect(["fetching", "installing", "starting", "verifying"]).toContain(early?.phase);
+    const outcome = await agent.outcome(deployId);
+    expect(outcome.phase).toBe("verified");
+    expect(Date.parse(outcome.endedAt ?? "") - Date.parse(outcome.startedAt)).toBeGreaterThanOrEqual(1500);
+  });
+
+  it("F15: a second deployer is refused while a deploy runs, and is told which", async () => {
+    const deployId = await agent.deploy("v1", { min_healthy_ms: 1000 });
+    const second = await agent.signed("POST", "/deploy", {
+      image_tag: "v2",
+      epoch: agent.nextEpoch(),
+      deploy_id: randomUUID(),
+    });
+    expect(second).toMatchObject({ status: 409, body: { error: "conflict" } });
+    expect(second.body.message).toContain(deployId);
+    expect(second.body.message).toContain("v1");
+    expect((await agent.outcome(deployId)).phase).toBe("verified");
+    expect((await agent.health()).generations).toHaveLength(1);
+  });
+
+  it("the same deploy again starts nothing new", async () => {
+    const deployId = await agent.deploy("v1");
+    await agent.outcome(deployId);
+    const again = await agent.signed("POST", "/deploy", {
+      image_tag: "v1",
+      epoch: agent.nextEpoch(),
+      deploy_id: deployId,
+    });
+    expect(again).toMatchObject({ status: 200, body: { deploy_id: deployId } });
+    expect((await agent.health()).generations).toHaveLength(1);
+  });
+
+  it("a release with one flipped byte on disk is never started: it is fetched anew", async () => {
+    await settled("v1");
+    const file = join(agent.dataDir, "agent/releases", releases.v1?.digest.slice(7) ?? "", "root/worker.js");
+    const bytes = readFileSync(file);
+    bytes[50] = (bytes[50] ?? 0) ^ 1;
+    writeFileSync(file, bytes);
+    const outcome = await agent.outcome(await agent.deploy("v1"));
+    expect(outcome.phase, outcome.message).toBe("verified");
+    expect((await generation(2))?.imageDigest).toBe(releases.v1?.digest);
+  });
+
+  it("a rollback wakes the warm generation, and the newer one leaves", async () => {
+    await settled("v1");
+    const before = await generation(1);
+    await settled("v2");
+    await waitFor("warm", async () => (await generation(1))?.state === "warm" || undefined);
+    const deployId = randomUUID();
+    const answer = await agent.signed("POST", "/rollback", { epoch: agent.nextEpoch(), deploy_id: deployId });
+    expect(answer.status).toBe(200);
+    expect(await agent.outcome(deployId)).toMatchObject({
+      phase: "rolled_back",
+      generation: 1,
+      imageDigest: releases.v1?.digest,
+    });
+    await waitFor("v2 to be gone", async () => (await generation(2))?.state === "ended" || undefined);
+    expect(await generation(1)).toMatchObject({ state: "serving", accepting: true, workerPid: before?.workerPid });
+  });
+
+  it("F11: without a digest a rollback goes to the RECORDED previous release, wherever tags point by now", async () => {
+    await registry.putRelease(releases.v1 as BuiltRelease, "latest");
+    await settled("latest");
+    await registry.moveTag("latest", releases.v2?.digest ?? "");
+    await settled("latest");
+    await agent.signed("POST", "/generations/1/end", { epoch: agent.nextEpoch() });
+    await waitFor("the old generation to end", async () => (await generation(1))?.state === "ended" || undefined);
+    const deployId = randomUUID();
+    await agent.signed("POST", "/rollback", { epoch: agent.nextEpoch(), deploy_id: deployId });
+    const outcome = await agent.outcome(deployId);
+    expect(outcome).toMatchObject({ phase: "rolled_back", imageDigest: releases.v1?.digest });
+    expect((await agent.health()).imageDigest).toBe(releases.v1?.digest);
+  });
+
+  it("F21: a rollback that does not come up leaves the good generation alone", async () => {
+    await settled("v1");
+    const before = await generation(1);
+    const deployId = randomUUID();
+    await agent.signed("POST", "/rollback", {
+      epoch: agent.nextEpoch(),
+      deploy_id: deployId,
+      image_digest: releases.v4?.digest,
+    });
+    const outcome = await agent.outcome(deployId);
+    expect(outcome.phase).toBe("failed");
+    expect(outcome.message).toContain("What runs was left alone");
+    expect(await generation(1)).toMatchObject({
+      state: "serving",
+      accepting: true,
+      workerPid: before?.workerPid,
+      apiPid: before?.apiPid,
+    });
+  });
+
+  it("ending the candidate of a running deploy calls the deploy off", async () => {
+    await settled("v1");
+    const deployId = await agent.deploy("v2", { min_healthy_ms: 20_000, healthy_deadline_ms: 60_000 });
+    await waitFor("the candidate", async () => (await generation(2))?.healthy || undefined);
+    const answer = await agent.signed("POST", "/generations/2/end", { epoch: agent.nextEpoch() });
+    expect(answer.status).toBe(200);
+    expect((await agent.outcome(deployId)).phase).toBe("superseded");
+    expect(await generation(2)).toMatchObject({ state: "ended" });
+    expect(await generation(1)).toMatchObject({ state: "serving", accepting: true });
+  });
+});
