@@ -140,7 +140,7 @@ async function positionOf(sql: Sql, task: Waiting): Promise<number> {
        LEFT JOIN waiting w ON w.tenant <> $3
        LEFT JOIN tenants n ON n.id = w.tenant
        LEFT JOIN LATERAL (SELECT count(*) AS count FROM (SELECT 1 FROM tasks t WHERE t.queue_key IS NOT NULL
-         AND t.environment = $1 AND t.placement_key = $2 AND t.tenant_id = w.tenant LIMIT 1000) AS some) AS queued ON true
+         AND t.environment = $1 AND t.placement_key = $2 AND t.tenant_id = w.tenant LIMIT 1000) AS counted) AS queued ON true
      GROUP BY own.round`,
     [task.environment, task.key, task.tenantId, task.queueKey],
   );
