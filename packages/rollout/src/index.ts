@@ -4,6 +4,8 @@ export * from "./effect.ts";
 export * from "./policy.ts";
 export { decide } from "./decide.ts";
 export type { Decided } from "./decide.ts";
+export { driftOf } from "./drift.ts";
+export type { Drift } from "./drift.ts";
 export { inFlightSteps } from "./decide/hosts.ts";
 export { makeReconcile } from "./reconcile.ts";
 export type { Reconcile, Reconciled, ReconcileDeps } from "./reconcile.ts";

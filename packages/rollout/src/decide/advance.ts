@@ -2,10 +2,10 @@ import { assertNever } from "@valet/shared";
 import type { HostStep } from "../model.ts";
 import { isCordonedBy, isDrained, slotsOutside, type Observation, type SeenObservation } from "../observation.ts";
 import { attest, pinDigest } from "./attest.ts";
-import { answered, isLost } from "./answered.ts";
+import { answered, isCordonedAway, isLost, unreachableText } from "./answered.ts";
 import { hostWaits, issue, moveHost, type Draft } from "./draft.ts";
 import { drainDeadline } from "./drain.ts";
-import { checkProgress, failHost, noteProgress, notePhase } from "./progress.ts";
+import { checkProgress, failHost, giveUpAbsent, noteProgress, notePhase } from "./progress.ts";
 import { tendFailed, tendUpdated } from "./tend.ts";
 
 /** One host, one tick forward. It never starts a pending host: which one comes next is the strategy's choice. */
@@ -22,10 +22,10 @@ export function advanceHost(draft: Draft, host: HostStep, observation: Observati
       handOver(draft, host, observation);
       break;
     case "cordoned":
-      beginDrain(draft, host, observation);
+      if (!letGoAbsent(draft, host, observation)) beginDrain(draft, host, observation);
       return;
     case "draining":
-      drain(draft, host, observation);
+      if (!letGoAbsent(draft, host, observation)) drain(draft, host, observation);
       return;
     case "updated":
       tendUpdated(draft, host, observation);
@@ -54,12 +54,21 @@ export function advanceHost(draft: Draft, host: HostStep, observation: Observati
   }
 }
 
+/**
+ * An unreachable host is never drained. One that stays away past the progress deadline is let go, old release and all: it is
+ * converged when it returns.
+ */
+function letGoAbsent(draft: Draft, host: HostStep, observation: Observation | null): boolean {
+  if (!isCordonedAway(observation)) return false;
+  if (observation && draft.now - observation.since <= draft.deploy.knobs.progressDeadlineMs) return false;
+  moveHost(draft, host, "pending", unreachableText(observation));
+  giveUpAbsent(draft, host, "skipped", unreachableText(observation));
+  return true;
+}
+
 /** The cordon was written with the step; only once it stands may the host be told to drain, or new work would slip in. */
 function beginDrain(draft: Draft, host: HostStep, observation: Observation | null): void {
-  if (observation?.kind !== "seen") {
-    answered(draft, host, observation);
-    return;
-  }
+  if (observation?.kind !== "seen") return hostWaits(draft, host, unreachableText(observation));
   if (!isCordonedBy(observation.facts, "deploy", draft.deploy.id)) {
     hostWaits(draft, host, "for its cordon to stand");
     return;

@@ -52,7 +52,9 @@ export function isAway(draft: Draft, observation: Observation | null): boolean {
 }
 
 /** Unreachable, and watch-health has cordoned it: nothing more is expected of it until it returns and is converged. */
-export function isCordonedAway(observation: Observation | null): boolean {
+export function isCordonedAway(
+  observation: Observation | null,
+): observation is Extract<Observation, { kind: "unreachable" }> | null {
   return observation === null || (observation.kind === "unreachable" && isCordonedBy(observation.facts, "health"));
 }
 

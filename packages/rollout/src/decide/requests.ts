@@ -11,7 +11,8 @@ export function takeRequest(draft: Draft): void {
   const request = deploy.request;
   if (request === null) return;
   deploy.request = null;
-  if (!canDeployAction(request.kind, deploy.state)) {
+  // A completed deploy is not reopened: its rollback is a deploy of its own, which the API makes.
+  if (!canDeployAction(request.kind, deploy.state) || deploy.state === "completed") {
     say(draft, `${request.kind} asked by ${request.actor} is not possible while ${deploy.state}`, { request });
     return;
   }
