@@ -61,12 +61,15 @@ export async function startSandbox(
       VALET_CAPACITY: String(settings.slots),
       VALET_BROWSER_PATH: settings.browserPath,
       VALET_LEASE_MS: String(settings.leaseMs),
+      // On one machine the fleet ends with the command that started it.
+      VALET_AGENT_ON_EXIT: "end",
+      VALET_STOP_GRACE_MS: "5000",
       GH_DATA_DIR: ghDataDir,
       GH_SERVICE_SECRET: settings.ghServiceSecret,
       GH_ALLOWED_PRIVATE_HOSTS: settings.allowedPrivateHosts.join(","),
       LOG_LEVEL: "info",
     },
-    stopMs: 15_000,
+    stopMs: 20_000,
   });
   supervisor.start({
     name: workerProcess,
