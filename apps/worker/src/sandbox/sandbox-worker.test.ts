@@ -58,6 +58,18 @@ describe("the sandbox worker, a real process", () => {
     expect(job.lease?.renewed_mono_ms).toBeLessThan(before.monoMs + 5_000);
   });
 
+  it("F30: what the API has not answered with a 200 does not start by another path", async () => {
+    const { api, gh } = await startWorld();
+    api.refusesAcknowledgements = true;
+    api.assign();
+    await pause(1_000);
+    expect(gh.jobPosts).toBe(0);
+    api.refusesAcknowledgements = false;
+    await eventually("the job starts", () => gh.started[0]);
+    expect(api.log.acknowledged).toHaveLength(1);
+    expect(gh.jobPosts).toBe(1);
+  });
+
   it("F31: a cancellation in the database reaches the browser's GH worker", async () => {
     const { api, gh } = await startWorld();
     const { taskId, fence, leaseId } = api.assign();

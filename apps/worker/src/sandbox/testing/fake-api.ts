@@ -32,6 +32,8 @@ export interface FakeApi extends FakeHttp {
   readonly cancel: AttemptRef[];
   /** Answers 503 to the next so many posts of events. */
   refuseEvents: number;
+  /** Answers 503 to every acknowledgement. */
+  refusesAcknowledgements: boolean;
   assign(input?: Partial<Assignment> & { steps?: unknown[] }): Assignment;
   setPlan(plan: Partial<SlotPlan>): void;
   /** A second worker opened a session: the first one's calls get 409. */
@@ -78,6 +80,7 @@ export async function startFakeApi(options: { leaseMs: number }): Promise<FakeAp
     return { status: 200, body: news() };
   };
   const acknowledge = (json: unknown): FakeAnswer => {
+    if (fake.refusesAcknowledgements) return refusal(503, "unavailable");
     const ref = acknowledgeSchema.parse(json);
     const assignment = open.get(keyOf(ref));
     if (!assignment || !isOurs(ref)) return refusal(409, "stale_fence");
@@ -166,6 +169,7 @@ export async function startFakeApi(options: { leaseMs: number }): Promise<FakeAp
     stale: new Set<string>(),
     cancel: [] as AttemptRef[],
     refuseEvents: 0,
+    refusesAcknowledgements: false,
     assign(input: Parameters<FakeApi["assign"]>[0] = {}) {
       const { steps = [{ action: "goto", url: "http://site.test/" }], ...rest } = input;
       const assignment: Assignment = {
