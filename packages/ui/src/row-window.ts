@@ -83,12 +83,17 @@ export function useRowWindow(props: { count: number; estimateHeightPx: number; o
     };
   }, [update]);
 
-  const measure = useCallback(
-    (row: number) => (element: HTMLElement | null) => {
+  // One callback a row for good: a fresh one would be called, and would measure, on every drawing.
+  const measures = useRef(new Map<number, (element: HTMLElement | null) => void>());
+  const measure = useCallback((row: number) => {
+    const known = measures.current.get(row);
+    if (known !== undefined) return known;
+    const measureRow = (element: HTMLElement | null) => {
       const heightPx = element?.getBoundingClientRect().height ?? 0;
       if (heightPx > 0) heights.current.set(row, heightPx);
-    },
-    [],
-  );
+    };
+    measures.current.set(row, measureRow);
+    return measureRow;
+  }, []);
   return { listRef, range, measure };
 }

@@ -1,5 +1,6 @@
 import { flexRender, type Row, type RowData, type Table } from "@tanstack/react-table";
 import { useRowWindow } from "@valet/ui";
+import { memo } from "react";
 
 declare module "@tanstack/react-table" {
   interface ColumnMeta<TData extends RowData, TValue> {
@@ -75,7 +76,7 @@ function HeaderCell<T>(props: { header: ReturnType<Table<T>["getHeaderGroups"]>[
   );
 }
 
-function BodyRow<T>(props: { row: Row<T>; index: number; measure: (element: HTMLElement | null) => void }) {
+function DrawnRow<T>(props: { row: Row<T>; index: number; measure: (element: HTMLElement | null) => void }) {
   return (
     <tr
       ref={props.measure}
@@ -90,6 +91,9 @@ function BodyRow<T>(props: { row: Row<T>; index: number; measure: (element: HTML
     </tr>
   );
 }
+
+/** Drawn again only when its data changed, not whenever the page scrolls. `memo` loses the type parameter; this keeps it. */
+const BodyRow = memo(DrawnRow) as typeof DrawnRow;
 
 /** Stands for the rows that are not drawn. */
 function Spacer(props: { heightPx: number; columns: number }) {

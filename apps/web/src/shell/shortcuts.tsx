@@ -97,11 +97,15 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
+const headerPx = 48;
+
 /** Moves the focus along the row links that are drawn; drawing follows as the page scrolls. */
 function focusRow(direction: 1 | -1) {
   const rows = [...document.querySelectorAll<HTMLElement>("[data-row]")];
   const at = rows.findIndex((row) => row === document.activeElement);
-  const next = at === -1 ? rows[0] : rows[at + direction];
+  // Coming from elsewhere: begin with what is on the screen, below the header that stays.
+  const seen = rows.find((row) => row.getBoundingClientRect().top >= headerPx) ?? rows[0];
+  const next = at === -1 ? seen : rows[at + direction];
   next?.focus();
   next?.scrollIntoView({ block: "nearest" });
 }
