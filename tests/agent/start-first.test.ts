@@ -1,63 +1,25 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { BuiltRelease } from "../../tools/artefacts/build-release.ts";
-import { buildFixtureRelease, cannotBoot, cannotStartItsBrowser } from "../../tools/artefacts/fixture-release/build.ts";
-import { type LocalRegistry, startRegistry } from "../../tools/artefacts/registry.ts";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
-import { buildAgent, serviceSecret, startTestAgent, type TestAgent } from "./agent-harness.ts";
+import { startTestAgent, type TestAgent } from "./agent-harness.ts";
+import { deployAndSettle, type Fixtures, generationOf, makeFixtures, startJob } from "./fixture-releases.ts";
 
-const scratch = mkdtempSync(join(tmpdir(), "start-first-"));
-const releases: Record<string, BuiltRelease> = {};
-let registry: LocalRegistry;
-let program: string;
+let fixtures: Fixtures;
 let agent: TestAgent;
 
 beforeAll(async () => {
-  program = await buildAgent(join(scratch, "agent.mjs"));
-  registry = await startRegistry({ dir: join(scratch, "registry") });
-  const patches = { v1: [], v2: [], v3: cannotStartItsBrowser, v4: cannotBoot };
-  for (const [tag, patch] of Object.entries(patches)) {
-    releases[tag] = await buildFixtureRelease(tag, patch, join(scratch, tag));
-    await registry.putRelease(releases[tag], tag);
-  }
+  fixtures = await makeFixtures();
 });
-afterAll(async () => {
-  await registry.close();
-  rmSync(scratch, { recursive: true, force: true });
-});
+afterAll(() => fixtures.close());
 beforeEach(async () => {
-  agent = await startTestAgent({ program, host: "127.31.1.1", registryUrl: registry.url });
+  agent = await startTestAgent({ program: fixtures.program, host: "127.31.1.1", registryUrl: fixtures.registry.url });
 });
 afterEach(() => agent.destroy());
 
-const settled = async (tag: string) => {
-  const deployId = await agent.deploy(tag);
-  const outcome = await agent.outcome(deployId);
-  expect(outcome, outcome.message).toMatchObject({ phase: "verified" });
-  const settle = await agent.signed("POST", "/settle", {
-    epoch: agent.nextEpoch(),
-    deploy_id: deployId,
-    generation: outcome.generation,
-    rollback_window_ms: 60_000,
-  });
-  expect(settle.status).toBe(200);
-  return outcome;
-};
-const generation = async (number: number) =>
-  (await agent.health()).generations.find((entry) => entry.generation === number);
-const startJob = async (front: string, ms: number) =>
-  (
-    (await (
-      await fetch(`${front}/api/v1/gh/jobs`, {
-        method: "POST",
-        headers: { "x-gh-service-key": serviceSecret, "content-type": "application/json" },
-        body: JSON.stringify({ valet_task_id: randomUUID(), fixture_ms: ms }),
-      })
-    ).json()) as { job_id: string }
-  ).job_id;
+const settled = (tag: string) => deployAndSettle(agent, tag);
+const generation = (number: number) => generationOf(agent, number);
 
 describe("a start-first deploy on a host", () => {
   it("F12: what runs is what was asked for: the digest that both processes report themselves", async () => {
@@ -65,13 +27,13 @@ describe("a start-first deploy on a host", () => {
     const first = await agent.health();
     expect(first).toMatchObject({
       imageTag: "v1",
-      imageDigest: releases.v1?.digest,
+      imageDigest: fixtures.release("v1").digest,
       activeWorkers: 0,
       accepting: true,
     });
     await settled("v2");
     const second = await agent.health();
-    expect(second).toMatchObject({ imageTag: "v2", imageDigest: releases.v2?.digest, generation: 2 });
+    expect(second).toMatchObject({ imageTag: "v2", imageDigest: fixtures.release("v2").digest, generation: 2 });
   });
 
   it("two generations live side by side until the old one is drained; then it is warm and its processes are still there", async () => {
@@ -79,8 +41,13 @@ describe("a start-first deploy on a host", () => {
     await startJob(agent.frontApi, 2000);
     await settled("v2");
     const [newer, older] = (await agent.health()).generations;
-    expect(newer).toMatchObject({ generation: 2, state: "serving", imageDigest: releases.v2?.digest });
-    expect(older).toMatchObject({ generation: 1, state: "draining", imageDigest: releases.v1?.digest, activeJobs: 1 });
+    expect(newer).toMatchObject({ generation: 2, state: "serving", imageDigest: fixtures.release("v2").digest });
+    expect(older).toMatchObject({
+      generation: 1,
+      state: "draining",
+      imageDigest: fixtures.release("v1").digest,
+      activeJobs: 1,
+    });
     await waitFor(
       "the old generation to refuse new work",
       async () => (await generation(1))?.accepting === false || undefined,
@@ -134,9 +101,9 @@ describe("a start-first deploy on a host", () => {
   });
 
   it("a tag that moved away from the pinned digest fails the deploy", async () => {
-    await registry.putRelease(releases.v1 as BuiltRelease, "moving");
-    await registry.moveTag("moving", releases.v2?.digest ?? "");
-    const outcome = await agent.outcome(await agent.deploy("moving", { image_digest: releases.v1?.digest }));
+    await fixtures.registry.putRelease(fixtures.release("v1"), "moving");
+    await fixtures.registry.moveTag("moving", fixtures.release("v2").digest);
+    const outcome = await agent.outcome(await agent.deploy("moving", { image_digest: fixtures.release("v1").digest }));
     expect(outcome.phase).toBe("failed");
     expect(outcome.message).toContain("tag moving moved");
   });
@@ -179,13 +146,13 @@ describe("a start-first deploy on a host", () => {
 
   it("a release with one flipped byte on disk is never started: it is fetched anew", async () => {
     await settled("v1");
-    const file = join(agent.dataDir, "agent/releases", releases.v1?.digest.slice(7) ?? "", "root/worker.js");
+    const file = join(agent.dataDir, "agent/releases", fixtures.release("v1").digest.slice(7), "root/worker.js");
     const bytes = readFileSync(file);
     bytes[50] = (bytes[50] ?? 0) ^ 1;
     writeFileSync(file, bytes);
     const outcome = await agent.outcome(await agent.deploy("v1"));
     expect(outcome.phase, outcome.message).toBe("verified");
-    expect((await generation(2))?.imageDigest).toBe(releases.v1?.digest);
+    expect((await generation(2))?.imageDigest).toBe(fixtures.release("v1").digest);
   });
 
   it("a rollback wakes the warm generation, and the newer one leaves", async () => {
@@ -199,24 +166,24 @@ describe("a start-first deploy on a host", () => {
     expect(await agent.outcome(deployId)).toMatchObject({
       phase: "rolled_back",
       generation: 1,
-      imageDigest: releases.v1?.digest,
+      imageDigest: fixtures.release("v1").digest,
     });
     await waitFor("v2 to be gone", async () => (await generation(2))?.state === "ended" || undefined);
     expect(await generation(1)).toMatchObject({ state: "serving", accepting: true, workerPid: before?.workerPid });
   });
 
   it("F11: without a digest a rollback goes to the RECORDED previous release, wherever tags point by now", async () => {
-    await registry.putRelease(releases.v1 as BuiltRelease, "latest");
+    await fixtures.registry.putRelease(fixtures.release("v1"), "latest");
     await settled("latest");
-    await registry.moveTag("latest", releases.v2?.digest ?? "");
+    await fixtures.registry.moveTag("latest", fixtures.release("v2").digest);
     await settled("latest");
     await agent.signed("POST", "/generations/1/end", { epoch: agent.nextEpoch() });
     await waitFor("the old generation to end", async () => (await generation(1))?.state === "ended" || undefined);
     const deployId = randomUUID();
     await agent.signed("POST", "/rollback", { epoch: agent.nextEpoch(), deploy_id: deployId });
     const outcome = await agent.outcome(deployId);
-    expect(outcome).toMatchObject({ phase: "rolled_back", imageDigest: releases.v1?.digest });
-    expect((await agent.health()).imageDigest).toBe(releases.v1?.digest);
+    expect(outcome).toMatchObject({ phase: "rolled_back", imageDigest: fixtures.release("v1").digest });
+    expect((await agent.health()).imageDigest).toBe(fixtures.release("v1").digest);
   });
 
   it("F21: a rollback that does not come up leaves the good generation alone", async () => {
@@ -226,7 +193,7 @@ describe("a start-first deploy on a host", () => {
     await agent.signed("POST", "/rollback", {
       epoch: agent.nextEpoch(),
       deploy_id: deployId,
-      image_digest: releases.v4?.digest,
+      image_digest: fixtures.release("v4").digest,
     });
     const outcome = await agent.outcome(deployId);
     expect(outcome.phase).toBe("failed");

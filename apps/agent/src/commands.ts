@@ -95,7 +95,7 @@ async function rollback(deps: AppDeps, text: string): Promise<Answer> {
 async function drain(deps: AppDeps, text: string, draining: boolean): Promise<Answer> {
   return withBody(agentEpochCommandSchema, text, (command) =>
     inOrder(deps, command.epoch, () => async () => {
-      const deaf = await deps.open.host.generations.drainHost(draining);
+      const deaf = await deps.open.host.generations.drainHost(draining, command.deploy_id ?? "operator");
       const what = draining ? "draining" : "accepting";
       return done(
         deps,
@@ -105,7 +105,7 @@ async function drain(deps: AppDeps, text: string, draining: boolean): Promise<An
   );
 }
 
-/** Acts on nothing: from now on every older command that is still under way is refused. */
+/** From now on every older command that is still under way is refused; the named deploy's own procedure is called off. */
 async function fence(deps: AppDeps, text: string): Promise<Answer> {
   return withBody(agentEpochCommandSchema.required({ epoch: true }), text, (command) =>
     inOrder(deps, command.epoch, () => () => {

@@ -60,7 +60,7 @@ async function answerWorker(
 }
 
 async function drainAll(generations: Generations, draining: boolean, response: ServerResponse): Promise<void> {
-  const deaf = await generations.drainHost(draining);
+  const deaf = await generations.drainHost(draining, "operator");
   const sum = sumWorkers(await statuses(generations));
   if (deaf > 0 || !sum.ok) {
     return sendJson(response, 503, {

@@ -29,6 +29,8 @@ export interface Deployer {
   ): Result<AgentDeploy, Refused>;
   /** Ends one generation; the candidate of a running deploy ends with its deploy. */
   end(generation: number, force: boolean): Promise<Result<string, Refused>>;
+  /** Calls a running procedure off, where it has not gone too far; whoever fences a deploy does not want it any more. */
+  callOff(deployId: string): AgentDeploy | undefined;
   /** Goes on with what a killed agent left half done. */
   resume(): void;
   /** Waits for the procedure to reach a place where it can be left; used when the agent ends. */
@@ -75,6 +77,12 @@ export function makeDeployer(host: Host): Deployer {
     return isUp && generation && isLive(generation) ? known : undefined;
   }
 
+  /** A command that changes nothing any more was still taken: whoever sent it looks for its epoch. */
+  function renumber(record: DeployRecord, epoch: number): AgentDeploy {
+    state.update(() => (record.view.epoch = epoch));
+    return record.view;
+  }
+
   function mayDeploy(command: AgentDeployCommand): Result<void, Refused> {
     if (!current || standing(command) === current.record) return ok(undefined);
     const { deployId, imageTag, phase } = current.record.view;
@@ -89,7 +97,10 @@ export function makeDeployer(host: Host): Deployer {
     latest: () => records().at(-1)?.view,
     find: (deployId) => lastOf(deployId)?.view,
     mayDeploy,
-    deploy: (command, epoch) => standing(command)?.view ?? note(deployRecord(host, command, epoch)),
+    deploy(command, epoch) {
+      const known = standing(command);
+      return known ? renumber(known, epoch) : note(deployRecord(host, command, epoch));
+    },
 
     settle({ deploy_id, generation, rollback_window_ms = 1_800_000 }) {
       const winner = generations.get(generation);
@@ -127,6 +138,9 @@ export function makeDeployer(host: Host): Deployer {
           message: "no earlier release is on record here: name one with image_digest",
         });
       }
+      const running = current?.record;
+      if (running?.kind === "rollback" && running.view.imageDigest === release.digest)
+        return ok(renumber(running, epoch));
       current?.cancel.abort(new Error("rolled back"));
       const record = deployRecord(host, { image_tag: release.imageTag, ...command, order: "start-first" }, epoch);
       record.kind = "rollback";
@@ -154,6 +168,12 @@ export function makeDeployer(host: Host): Deployer {
         host.log("end_failed", { generation, error: error instanceof Error ? error.message : String(error) });
       });
       return ok(`generation ${generation} ends`);
+    },
+
+    callOff(deployId) {
+      if (current?.record.view.deployId !== deployId) return undefined;
+      current.cancel.abort(new Error("fenced off"));
+      return current.record.view;
     },
 
     resume() {

@@ -3,7 +3,14 @@ import type { Clock } from "@valet/shared";
 import { type GhClient, makeGhClient } from "./gh-client.ts";
 import { apiUnit, generationUnits, lastWords, tailLog, workerUnit } from "./generation-units.ts";
 import type { HostConfig } from "./host-config.ts";
-import { type GenerationRecord, type HostStateFile, isLive, moveGeneration, type ReleaseRef } from "./host-state.ts";
+import {
+  type GenerationRecord,
+  type HostStateFile,
+  isLive,
+  liftDrain,
+  moveGeneration,
+  type ReleaseRef,
+} from "./host-state.ts";
 import { sweepProfiles } from "./orphan-sweep.ts";
 import { freePorts } from "./ports.ts";
 import type { ReleaseStore } from "./release-store.ts";
@@ -20,10 +27,10 @@ export interface Generations {
   /** Loopback address they listen on. */
   host: string;
   /**
-   * An operator's drain of the whole host, or its end; it lasts over restarts of everything. Answers how many GH workers did not hear of
+   * A holder's drain of the whole host, or its end; it lasts over restarts of everything. Answers how many GH workers did not hear of
    * it; they are told again until they do.
    */
-  drainHost(draining: boolean): Promise<number>;
+  drainHost(draining: boolean, holder: string): Promise<number>;
   all(): readonly GenerationRecord[];
   live(): GenerationRecord[];
   get(generation: number): GenerationRecord | undefined;
@@ -98,10 +105,14 @@ export function makeGenerations({ config, state, store, supervisor, clock }: Gen
     return { api: api ?? null, worker: worker ?? null };
   }
 
-  async function drainHost(draining: boolean): Promise<number> {
-    state.update((value) => void (value.drained = draining));
-    const concerned = live().filter((record) => draining || record.state === "serving");
-    const heard = await Promise.all(concerned.map((record) => gh(record).setDraining(draining)));
+  async function drainHost(draining: boolean, holder: string): Promise<number> {
+    state.update((value) => {
+      liftDrain(value, holder);
+      if (draining) value.drainedBy.push(holder);
+    });
+    const isDrained = state.value.drainedBy.length > 0;
+    const concerned = live().filter((record) => isDrained || record.state === "serving");
+    const heard = await Promise.all(concerned.map((record) => gh(record).setDraining(isDrained)));
     return heard.filter((isHeard) => !isHeard).length;
   }
 

@@ -50,8 +50,8 @@ const hostStateSchema = z.object({
   /** What was last settled on, and what before it: the recorded way back. */
   current: releaseRefSchema.nullable(),
   previous: releaseRefSchema.nullable(),
-  /** An operator drained this host. */
-  drained: z.boolean(),
+  /** Who drained this host: `operator` or deploy ids. One never lifts another's. */
+  drainedBy: z.array(z.string()),
   generations: z.array(generationRecordSchema),
   deploys: z.array(deployRecordSchema),
   targetedWorkers: z.array(targetedWorkerSchema),
@@ -73,7 +73,7 @@ export function openHostState(path: string): HostStateFile {
     nextGeneration: 1,
     current: null,
     previous: null,
-    drained: false,
+    drainedBy: [],
     generations: [],
     deploys: [],
     targetedWorkers: [],
@@ -104,6 +104,11 @@ export function moveGeneration(record: GenerationRecord, to: GenerationState, re
 export function settleOn(state: HostState, release: ReleaseRef): void {
   if (state.current && state.current.digest !== release.digest) state.previous = state.current;
   state.current = release;
+}
+
+/** A procedure that made a host serve again lifts the drain of its own deploy, nobody else's. */
+export function liftDrain(state: HostState, holder: string): void {
+  state.drainedBy = state.drainedBy.filter((other) => other !== holder);
 }
 
 export const isLive = (record: GenerationRecord): boolean => record.state !== "ended";

@@ -9,6 +9,7 @@ import { moveGeneration, openHostState } from "./host-state.ts";
 import { type Deployer, makeDeployer } from "./deployer.ts";
 import { makeProcessRuntime } from "./process-runtime.ts";
 import type { Host } from "./procedure.ts";
+import { sweepProfiles } from "./orphan-sweep.ts";
 import { enforceOn, makeReconciler } from "./reconcile.ts";
 import { makeRegistryClient } from "./registry-client.ts";
 import { makeReleaseStore } from "./release-store.ts";
@@ -28,6 +29,8 @@ export interface OpenHost {
 }
 
 const superviseEveryMs = 200;
+/** Whoever ends the whole agent does not wait for tasks; their attempts end as interrupted. */
+const longestGoodbyeMs = 8000;
 
 /** One sandbox's on-host side: state from disk, the runtime, and the loops that keep what runs as it should be. */
 export function openHost(config: HostConfig, clock: Clock, log: Host["log"]): OpenHost {
@@ -90,7 +93,8 @@ export function openHost(config: HostConfig, clock: Clock, log: Host["log"]): Op
       await Promise.all(
         units.filter((unit) => !unit.endsWith("-api")).map((unit) => supervisor.release(unit, config.stopGraceMs)),
       );
-      await Promise.all(units.filter((unit) => unit.endsWith("-api")).map((unit) => supervisor.release(unit, 5000)));
+      await Promise.all(units.filter((unit) => unit.endsWith("-api")).map((unit) => supervisor.release(unit, 2000)));
+      for (const dir of [config.ghDataDir, ...targetedWorkers.dataDirs()]) await sweepProfiles(dir, () => true);
     },
   };
 }

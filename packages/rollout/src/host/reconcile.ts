@@ -53,7 +53,7 @@ export function makeReconciler(host: Host, isBusy: () => boolean): Reconciler {
   async function tickGeneration(record: GenerationRecord): Promise<void> {
     const status = await generations.gh(record).workerStatus();
     if (!status || !isLive(record)) return;
-    const shallDrain = wantsDrain(record, status, state.value.drained || isStopFirstDraining(host));
+    const shallDrain = wantsDrain(record, status, state.value.drainedBy.length > 0 || isStopFirstDraining(host));
     if (record.state !== "starting" && status.is_draining !== shallDrain)
       await generations.gh(record).setDraining(shallDrain);
     if (record.state === "draining") await tickDraining(record, status);

@@ -1,5 +1,12 @@
 import { ok, type Result } from "@valet/shared";
-import { type DeployRecord, type GenerationRecord, type HostState, isLive, moveGeneration } from "./host-state.ts";
+import {
+  type DeployRecord,
+  type GenerationRecord,
+  type HostState,
+  isLive,
+  liftDrain,
+  moveGeneration,
+} from "./host-state.ts";
 import {
   candidateGraceMs,
   candidateOf,
@@ -90,6 +97,7 @@ function giveWay(state: HostState, back: GenerationRecord, record: DeployRecord)
     // By hand there is no control plane to hand its slots over: it stops taking work at once.
     Object.assign(newer, { afterDrain: "ended", handsOver: !pinned });
   }
+  liftDrain(state, deployId);
   state.current = { digest: back.desiredDigest, imageTag: back.imageTag };
   if (state.previous?.digest === back.desiredDigest) state.previous = null;
 }

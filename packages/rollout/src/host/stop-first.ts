@@ -1,5 +1,12 @@
 import { err, ok, type Result } from "@valet/shared";
-import { type DeployRecord, type GenerationRecord, moveGeneration, type ReleaseRef, settleOn } from "./host-state.ts";
+import {
+  type DeployRecord,
+  type GenerationRecord,
+  liftDrain,
+  moveGeneration,
+  type ReleaseRef,
+  settleOn,
+} from "./host-state.ts";
 import {
   candidateGraceMs,
   candidateOf,
@@ -37,7 +44,7 @@ export async function stopFirst(host: Host, record: DeployRecord, signal: AbortS
     await host.generations.end(candidate, verified.error.message, candidateGraceMs);
     return goBack(host, record, `${imageTag}: ${verified.error.message}`);
   }
-  serve(host, candidate, { imageTag, digest: desiredDigest });
+  serve(host, record, candidate, { imageTag, digest: desiredDigest });
   finish(host, record, "serving", `${imageTag} serves as generation ${generation}`);
 }
 
@@ -117,7 +124,7 @@ async function goBack(host: Host, record: DeployRecord, failure: string): Promis
     resumed ?? (await host.generations.create(back, `back after a failed deploy: ${failure}`, () => undefined));
   const verified = await verifyCandidate(host, record, revived, AbortSignal.any([]));
   // Sound or not, it is the release that is known to be good: it stays up and is kept up.
-  serve(host, revived, back);
+  serve(host, record, revived, back);
   if (verified.ok)
     return finish(
       host,
@@ -140,9 +147,10 @@ function wayBack({ command, before }: DeployRecord): ReleaseRef | null {
   return { digest: command.previous_digest, imageTag: isSame ? before.imageTag : command.previous_digest.slice(7, 19) };
 }
 
-function serve(host: Host, generation: GenerationRecord, release: ReleaseRef): void {
+function serve(host: Host, record: DeployRecord, generation: GenerationRecord, release: ReleaseRef): void {
   host.state.update((state) => {
     moveGeneration(generation, "serving", "serves after a stop-first deploy");
     settleOn(state, release);
+    liftDrain(state, record.view.deployId);
   });
 }
