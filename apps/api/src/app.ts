@@ -8,6 +8,7 @@ import { makeAssignmentBoard } from "./assignment-board.ts";
 import { installAuthentication } from "./authenticate.ts";
 import type { ApiConfig } from "./config.ts";
 import { makeBeats } from "./beats.ts";
+import { installClosing } from "./closing.ts";
 import { installContentTypes } from "./content-types.ts";
 import type { ApiContext } from "./context.ts";
 import { installDashboard } from "./dashboard.ts";
@@ -77,6 +78,7 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
     stopping: stopping.signal,
   };
 
+  installClosing(app);
   installRequestLog(app);
   installErrorTranslator(app);
   installValidation(app);

@@ -47,7 +47,9 @@ describe("every guarded endpoint", () => {
 
   test.each(guarded)("%s answers 403 to a role that may not", async (_, route) => {
     const body = route.body ? {} : undefined;
-    const roles = ["client", "viewer", "operator", "admin"].filter((role) => !route.access.includes(role));
+    const roles = ["client", "viewer", "operator", "admin"].filter(
+      (role) => !([...route.access] as string[]).includes(role),
+    );
     if (route.access !== "sandbox") roles.push(sandboxToken);
     for (const as of roles)
       expectRefusal(

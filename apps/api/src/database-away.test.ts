@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openDatabase } from "@valet/db";
+import type { FastifyInstance } from "fastify";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { buildApp } from "./app.ts";
+import { type DatabaseProxy, makeDatabaseProxy } from "./testing/database-proxy.ts";
+import { oneStep } from "./testing/fixtures.ts";
+import { type TestApi, makeTestApi } from "./testing/test-api.ts";
+
+let api: TestApi;
+let proxy: DatabaseProxy;
+let app: FastifyInstance;
+let closeDb: () => Promise<void>;
+beforeAll(async () => {
+  api = await makeTestApi();
+  proxy = await makeDatabaseProxy(api.database.url);
+  const db = openDatabase({ url: proxy.url, applicationName: "cut off", max: 5 });
+  closeDb = () => db.close();
+  app = await buildApp({ db, config: api.config, logger: pino({ level: "silent" }) });
+  await app.ready();
+});
+afterEach(() => proxy.restore());
+afterAll(async () => {
+  proxy.restore();
+  await app.close();
+  await closeDb();
+  await proxy.close();
+  await api.close();
+});
+
+const call = (method: "GET" | "POST", url: string, payload?: object, headers: Record<string, string> = {}) =>
+  app.inject({
+    method,
+    url,
+    headers: { authorization: `Bearer ${api.tokens.admin}`, ...headers },
+    ...(payload ? { payload } : {}),
+  });
+
+test("health is 503 and names the database while it is away, 200 again afterwards", async () => {
+  expect((await call("GET", "/api/v1/health")).statusCode).toBe(200);
+  proxy.cut();
+  const away = await call("GET", "/api/v1/health");
+  expect([away.statusCode, away.json().dependencies.database]).toEqual([503, "down"]);
+  proxy.restore();
+  expect((await call("GET", "/api/v1/health")).statusCode).toBe(200);
+});
+
+test("F30: with the database away a submission is a 503 that says so, and no task appears from elsewhere", async () => {
+  const order = randomUUID();
+  const submit = () => call("POST", "/api/v1/tasks", { ...oneStep, metadata: { order } }, { "idempotency-key": order });
+  proxy.cut();
+  const refused = await submit();
+  expect([refused.statusCode, refused.json().error]).toEqual([503, "unavailable"]);
+  expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
+  proxy.restore();
+  const count = async () =>
+    (
+      await api.db.query<{ total: number }>("SELECT count(*) AS total FROM tasks WHERE metadata->>'order' = $1", [
+        order,
+      ])
+    ).rows[0]?.total;
+  expect(await count()).toBe(0);
+  expect((await submit()).statusCode).toBe(201);
+  expect((await submit()).statusCode).toBe(200);
+  expect(await count()).toBe(1);
+});
+
+test("F30: cut off in the middle of a submission, the client's repeat gives one task", async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const order = randomUUID();
+    const submit = () =>
+      call("POST", "/api/v1/tasks", { ...oneStep, metadata: { order } }, { "idempotency-key": order });
+    const cut = sleep(round).then(() => proxy.cut());
+    const [answer] = await Promise.all([submit(), cut]);
+    expect([201, 503]).toContain(answer.statusCode);
+    proxy.restore();
+    let again = await submit();
+    for (let tries = 0; again.statusCode === 503 && tries < 20; tries += 1) again = await submit();
+    expect([200, 201]).toContain(again.statusCode);
+    const { rows } = await api.db.query<{ total: number }>(
+      "SELECT count(*) AS total FROM tasks WHERE metadata->>'order' = $1",
+      [order],
+    );
+    expect(rows[0]?.total).toBe(1);
+  }
+});
+
+test("every kind of request answers 503 in the one envelope, without a stack", async () => {
+  proxy.cut();
+  for (const [method, url] of [
+    ["GET", "/api/v1/tasks"],
+    ["GET", "/api/v1/admin/sandboxes"],
+    ["GET", "/api/v1/admin/deploys/config"],
+    ["POST", `/api/v1/admin/deploys/${randomUUID()}/trigger`],
+  ] as const) {
+    const answer = await call(method, url, method === "POST" ? {} : undefined);
+    expect([answer.statusCode, answer.json().error], url).toEqual([503, "unavailable"]);
+    expect(answer.body).not.toContain("ECONN");
+  }
+});
