@@ -10,7 +10,7 @@ import {
   type GhJobView,
   type GhWorkerStatus,
 } from "@valet/contracts";
-import { findBrowsersUnder, groupMembers } from "../workers/process-table.ts";
+import { findBrowserGroups, groupMembers, signalGroup } from "../workers/process-table.ts";
 import type { Bundles } from "./bundles.ts";
 import { startChild, type Child } from "./child.ts";
 import { makeClient, type GhClient } from "./client.ts";
@@ -133,16 +133,14 @@ export async function startHost(options: HostOptions): Promise<TestHost> {
       });
     },
     browserPids: () =>
-      findBrowsersUnder(join(dataDir, "profiles")).flatMap((leader) =>
-        groupMembers(leader.groupId).map((member) => member.pid),
-      ),
+      findBrowserGroups(join(dataDir, "profiles")).flatMap((group) => groupMembers(group).map((member) => member.pid)),
     profiles: () => readdir(join(dataDir, "profiles")),
     async stop() {
       await host.relay.stop();
       worker?.signal("SIGCONT");
       await worker?.kill();
       await api.kill();
-      for (const leader of findBrowsersUnder(join(dataDir, "profiles"))) process.kill(-leader.groupId, "SIGKILL");
+      for (const group of findBrowserGroups(join(dataDir, "profiles"))) signalGroup(group, "SIGKILL");
       await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };

@@ -11,7 +11,7 @@ import { makeLease } from "./lease.ts";
 import { outcomeOf, Stopped, stopped, type Outcome } from "./outcome.ts";
 import { makePermitDesk } from "./permits.ts";
 import type { Place } from "./places.ts";
-import { runStep, StepFailure } from "./steps.ts";
+import { refuseLocal, runStep, StepFailure } from "./steps.ts";
 
 /** One try of a job, from its acceptance to its end. */
 export interface Attempt {
@@ -123,6 +123,7 @@ export function startAttempt(deps: AttemptDeps): Attempt {
     const about = { stepIndex, action: step.action, effect, ...(step.name === undefined ? {} : { name: step.name }) };
     await gate.pass(signal);
     currentStep = stepIndex;
+    browser?.network.forgetBlocked();
     journal.event("step_started", about);
     const over = new AbortController();
     const stepSignal = AbortSignal.any([signal, over.signal]);
@@ -189,7 +190,7 @@ export function startAttempt(deps: AttemptDeps): Attempt {
     const { page } = browser;
     gate.attach(browser);
     noteLease();
-    browser.open(job.allowed_domains);
+    browser.network.setPolicy({ allowedDomains: job.allowed_domains, pass: () => gate.pass(signal) });
     void browser.gone.then(() => stop(stopped("interrupted", "browser_died", "the browser died", currentStep)));
     const timer = gate.timer(job.timeout_ms, () => {
       stop(stopped("timed_out", "task_timeout", `the task took longer than ${job.timeout_ms} ms`, currentStep));
@@ -200,6 +201,7 @@ export function startAttempt(deps: AttemptDeps): Attempt {
       deps.onChange();
       if (job.url !== undefined) {
         await gate.pass(signal);
+        refuseLocal(job.url);
         await abortable(page.goto(job.url, { waitUntil: "domcontentloaded", timeout: defaultStepTimeoutMs }), signal);
       }
       for (const [index, step] of job.steps.entries()) await oneStep(step, index, page);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { sweepProfile } from "./browser.ts";
 import type { LeaseFiles } from "./lease-file.ts";
-import { findBrowsersUnder, signalGroup } from "./process-table.ts";
+import { findBrowserGroups, signalGroup } from "./process-table.ts";
 
 /**
  * Before anything starts: ends every browser that an earlier process of this generation left behind, stopped ones too, and
@@ -17,8 +17,8 @@ export async function sweepLeftovers(deps: {
 }): Promise<void> {
   const prefix = `g${deps.generation}-`;
   await mkdir(deps.profilesDir, { recursive: true });
-  const left = findBrowsersUnder(join(deps.profilesDir, prefix));
-  for (const browser of left) signalGroup(browser.groupId, "SIGKILL");
+  const left = findBrowserGroups(join(deps.profilesDir, prefix));
+  for (const group of left) signalGroup(group, "SIGKILL");
   const stale = (await readdir(deps.profilesDir)).filter((name) => name.startsWith(prefix));
   for (const name of stale) await sweepProfile(join(deps.profilesDir, name));
   deps.leaseFiles.clear();

@@ -1,18 +1,18 @@
+import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chromium, type BrowserContext, type Page, type Route } from "playwright-core";
-import type { Blocked, NetworkGuard } from "./network-guard.ts";
+import { chromium, type BrowserContext, type Page } from "playwright-core";
+import type { NetworkGuard } from "./network-guard.ts";
 import { findBrowserOn, groupMembers, signalGroup } from "./process-table.ts";
+import { startSlotProxy, type SlotProxy } from "./slot-proxy.ts";
 
 /** One Chromium with its own profile, clean context, prepared page and process group. */
 export interface Browser {
   readonly pid: number;
   readonly profileDir: string;
   readonly page: Page;
-  /** From now on the page may reach these domains; before, it may reach nothing. */
-  open(allowedDomains: readonly string[]): void;
-  /** The last request that was refused, if any. */
-  lastBlocked(): (Blocked & { url: string }) | undefined;
+  /** Its way to the network; closed until a job sets a policy. */
+  readonly network: SlotProxy;
   freeze(): void;
   thaw(): void;
   /** SIGKILL to the whole group, without waiting. */
@@ -39,6 +39,8 @@ const quietFlags = [
   "--disable-sync",
   "--disable-breakpad",
   "--disable-crash-reporter",
+  // Past the proxy there is no network.
+  "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 ];
 const launchTimeoutMs = 30_000;
 const killTimeoutMs = 5_000;
@@ -47,6 +49,7 @@ const killTimeoutMs = 5_000;
 export async function launchBrowser(profileDir: string, options: BrowserOptions): Promise<Browser> {
   await mkdir(profileDir, { recursive: true, mode: 0o700 });
   const isRoot = process.getuid?.() === 0;
+  const network = await startSlotProxy(options.guard);
   let context: BrowserContext;
   try {
     context = await chromium.launchPersistentContext(profileDir, {
@@ -58,49 +61,35 @@ export async function launchBrowser(profileDir: string, options: BrowserOptions)
       handleSIGHUP: false,
       timeout: launchTimeoutMs,
       args: quietFlags,
+      // Loopback too: that a page may reach it is for the proxy to say.
+      proxy: { server: network.url, bypass: "<-loopback>" },
       serviceWorkers: "block",
       acceptDownloads: false,
     });
   } catch (error) {
+    network.close();
     await sweepProfile(profileDir);
     throw new Error(`the browser did not start: ${firstLine(error)}`);
   }
   const leader = findBrowserOn(profileDir);
   if (!leader || leader.groupId !== leader.pid) {
     await context.close();
+    network.close();
     await sweepProfile(profileDir);
     throw new Error(
       "the browser does not lead a process group of its own: it could be neither frozen nor killed whole",
     );
   }
-  return prepare(context, leader.pid, profileDir, options.guard);
+  return prepare(context, leader.pid, profileDir, network);
 }
 
-async function prepare(
-  context: BrowserContext,
-  pid: number,
-  profileDir: string,
-  guard: NetworkGuard,
-): Promise<Browser> {
-  let allowedDomains: readonly string[] | undefined;
-  let blocked: (Blocked & { url: string }) | undefined;
+async function prepare(context: BrowserContext, pid: number, profileDir: string, network: SlotProxy): Promise<Browser> {
   context.setDefaultTimeout(0);
-  await context.route("**/*", (route) => decide(route));
   const page = context.pages()[0] ?? (await context.newPage());
   const gone = new Promise<void>((resolve) => {
     context.once("close", () => resolve());
     page.once("crash", () => resolve());
   });
-
-  async function decide(route: Route): Promise<void> {
-    const url = route.request().url();
-    const verdict = allowedDomains
-      ? await guard.check(new URL(url), allowedDomains)
-      : { ok: false as const, error: { code: "no_job" as const, message: "no job runs here" } };
-    if (!verdict.ok) blocked = { ...verdict.error, url };
-    // The page may be gone meanwhile: then there is nobody left to answer.
-    await (verdict.ok ? route.continue() : route.abort("blockedbyclient")).catch(() => undefined);
-  }
 
   let isOver = false;
   const signalUnlessOver = (name: "SIGKILL" | "SIGSTOP" | "SIGCONT") => {
@@ -113,16 +102,13 @@ async function prepare(
     profileDir,
     page,
     gone,
-    open(domains) {
-      allowedDomains = domains;
-      blocked = undefined;
-    },
-    lastBlocked: () => blocked,
+    network,
     freeze: () => signalUnlessOver("SIGSTOP"),
     thaw: () => signalUnlessOver("SIGCONT"),
     killNow: () => signalUnlessOver("SIGKILL"),
     async kill() {
       signalUnlessOver("SIGKILL");
+      network.close();
       await sweepProfile(profileDir, isOver ? undefined : pid);
       isOver = true;
     },
@@ -133,8 +119,17 @@ async function prepare(
 export async function sweepProfile(profileDir: string, knownGroup?: number): Promise<void> {
   const group = knownGroup ?? findBrowserOn(profileDir)?.groupId;
   if (group !== undefined) await endGroup(group);
-  // A file written while Chromium died makes the first try fail: retried by Node.
-  await rm(profileDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+  await removeFolder(profileDir);
+}
+
+/** A file written while Chromium died may outlive the first try, silently on bun. */
+async function removeFolder(folder: string): Promise<void> {
+  for (let triesLeft = 20; triesLeft > 0; triesLeft -= 1) {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    if (!existsSync(folder)) return;
+    await sleep(20);
+  }
+  throw new Error(`the profile ${folder} cannot be removed`);
 }
 
 async function endGroup(group: number): Promise<void> {

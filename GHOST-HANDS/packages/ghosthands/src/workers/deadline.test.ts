@@ -68,6 +68,32 @@ it("a worker stopped past the deadline does nothing when it wakes, and is killed
   host.relay.policy.renew = true;
 });
 
+it("a page that acts by itself reaches nobody while its worker is stopped, nor past the deadline when it wakes", async () => {
+  const host = suite.host();
+  const { taskId, jobId } = await host.submit({
+    steps: [
+      { action: "goto", url: `${suite.site().url}/ticking` },
+      { action: "waitFor", selector: "#never" },
+    ],
+  });
+  const before = ticks();
+  await until("the page ticks", () => ticks() > before + 2);
+  host.relay.policy.renew = false;
+  host.worker().signal("SIGSTOP");
+  await sleep(100);
+  const stopped = ticks();
+  await sleep(leaseMs * 0.75 + 200);
+  expect(ticks()).toBe(stopped);
+  host.worker().signal("SIGCONT");
+  await until("frozen", async () => (await host.job(jobId)).frozen);
+  await sleep(200);
+  expect(ticks()).toBe(stopped);
+  await host.relay.send({ type: "kill", job_id: jobId });
+  expect(await host.finished(taskId)).toMatchObject({ status: "interrupted" });
+  expect(ticks()).toBe(stopped);
+  host.relay.policy.renew = true;
+});
+
 it("a lease that is past its deadline at the start begins nothing until it is renewed", async () => {
   const host = suite.host();
   host.relay.policy.renew = false;

@@ -27,9 +27,9 @@ export function outcomeOf(error: unknown, browser: Browser | undefined, stepInde
   if (error instanceof StepFailure)
     return { status: "failed", error: { code: error.code, message: error.message, ...at } };
   const message = plainMessage(error);
-  const blocked = browser?.lastBlocked();
-  if (blocked && message.includes("ERR_BLOCKED_BY_CLIENT"))
-    return { status: "failed", error: { code: blocked.code, message: `${blocked.url}: ${blocked.message}`, ...at } };
+  const blocked = browser?.network.lastBlocked();
+  if (blocked && message.includes("net::ERR_"))
+    return { status: "failed", error: { code: blocked.code, message: blocked.message, ...at } };
   if (/crashed|has been closed|disconnected/i.test(message)) {
     const leader = browser && readProcess(browser.pid);
     const isAlive = leader !== undefined && leader.state !== "Z" && !/crashed/i.test(message);

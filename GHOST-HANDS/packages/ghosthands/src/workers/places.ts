@@ -58,6 +58,14 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
   const claims = new Set<Claim>();
   let launching: Promise<unknown> = Promise.resolve();
   const closed = new AbortController();
+  const underWay = new Set<Promise<void>>();
+  /** Work that goes on by itself; closing waits for it. */
+  const start = (work: Promise<void>): void => {
+    const ended = work
+      .catch((error: unknown) => logger.error({ event: "place_failed", error: String(error) }))
+      .finally(() => underWay.delete(ended));
+    underWay.add(ended);
+  };
 
   const inRole = (role: Role) => [...places].find((place) => place.role === role && place.state !== "closing");
   const isWanted = (role: Role) => (role === "spare" ? isSpareWanted() : desired.owned.includes(role));
@@ -79,7 +87,7 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
       if (free) free.role = "spare";
       else add("spare");
     }
-    for (const place of [...places]) if (!isWanted(place.role) && isIdle(place)) void end(place);
+    for (const place of [...places]) if (!isWanted(place.role) && isIdle(place)) start(end(place));
     serveClaims();
     onChange();
   }
@@ -100,7 +108,7 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
       retryWait: new AbortController(),
     };
     places.add(place);
-    void prepare(place);
+    start(prepare(place));
   }
 
   async function prepare(place: Place): Promise<void> {
@@ -131,7 +139,7 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
     Object.assign(place, { browser, state: "ready", error: null, failures: 0 });
     void browser.gone.then(() => {
       // A busy one's job deals with it; an idle one is simply made anew.
-      if (place.browser === browser && place.state === "ready") void renew(place, browser);
+      if (place.browser === browser && place.state === "ready") start(renew(place, browser));
     });
     reconcile();
   }
@@ -204,7 +212,10 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
         reconcile();
       }),
     async release(place) {
-      if (place.browser) await renew(place, place.browser);
+      if (!place.browser) return;
+      const renewed = renew(place, place.browser);
+      start(renewed);
+      await renewed;
     },
     slots: () =>
       [...places]
@@ -219,8 +230,8 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
     },
     async close() {
       closed.abort();
-      await launching;
       await Promise.all([...places].map((place) => place.browser?.kill()));
+      await Promise.all(underWay);
       places.clear();
     },
   };

@@ -31,14 +31,16 @@ export function listProcesses(): ProcessEntry[] {
     .filter((entry) => entry !== undefined);
 }
 
-/** The browser that runs on a profile folder; only its leading process carries the path. */
+/** The leading process of the browser that runs on a profile folder; a child that was just forked carries the path too. */
 export function findBrowserOn(profileDir: string): ProcessEntry | undefined {
-  return listProcesses().find((entry) => entry.command.includes(`--user-data-dir=${profileDir} `));
+  const found = listProcesses().filter((entry) => entry.command.includes(`--user-data-dir=${profileDir} `));
+  return found.find((entry) => entry.pid === entry.groupId) ?? found[0];
 }
 
-/** Every browser whose profile path begins with `prefix`. */
-export function findBrowsersUnder(prefix: string): ProcessEntry[] {
-  return listProcesses().filter((entry) => entry.command.includes(`--user-data-dir=${prefix}`));
+/** The process groups of every browser whose profile path begins with `prefix`. */
+export function findBrowserGroups(prefix: string): number[] {
+  const found = listProcesses().filter((entry) => entry.command.includes(`--user-data-dir=${prefix}`));
+  return [...new Set(found.map((entry) => entry.groupId))];
 }
 
 /** Living members of a process group; dead ones nobody collected yet do not count. */

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeSync,
 } from "node:fs";
@@ -54,6 +55,8 @@ export interface SpoolFolder {
   recover(): { accepted: AcceptedRecord; records: SpoolRecord[]; spool: AttemptSpool }[];
 }
 
+const unbegunMs = 10_000;
+
 export function makeSpoolFolder(dataDir: string, generation: number): SpoolFolder {
   const folder = join(dataDir, "spool");
   mkdirSync(folder, { recursive: true });
@@ -77,10 +80,10 @@ export function makeSpoolFolder(dataDir: string, generation: number): SpoolFolde
         .filter((name) => name.endsWith(".jsonl"))
         .flatMap((name) => {
           const path = join(folder, name);
+          const accepted = beginningOf(path);
+          // The file of another generation is that generation's.
+          if (accepted?.generation !== generation) return [];
           const records = readRecords(path);
-          const accepted = records[0];
-          // Without its first line nothing was started; the file of another generation is that generation's.
-          if (accepted?.kind !== "accepted" || accepted.generation !== generation) return [];
           return [{ accepted, records, spool: attemptSpool(path, constants.O_WRONLY | constants.O_APPEND) }];
         }),
   };
@@ -111,6 +114,20 @@ function attemptSpool(path: string, flags: number): AttemptSpool {
       rmSync(path, { force: true });
     },
   };
+}
+
+/** The first line. Without one nothing was begun: such a file is removed, unless it is being written right now. */
+function beginningOf(path: string): AcceptedRecord | undefined {
+  try {
+    const text = readFileSync(path, "utf8");
+    if (text.includes("\n")) return acceptedSchema.parse(JSON.parse(text.slice(0, text.indexOf("\n"))));
+    if (Date.now() - statSync(path).mtimeMs > unbegunMs) rmSync(path, { force: true });
+    return undefined;
+  } catch (error) {
+    // Its own generation was done with it in this moment.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Whole lines only: a last line that was cut off by a crash is cut away. */

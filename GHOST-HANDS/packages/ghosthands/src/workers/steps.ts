@@ -34,6 +34,7 @@ export async function runStep(step: Step, tools: StepTools): Promise<void> {
   const { page } = tools;
   switch (step.action) {
     case "goto":
+      refuseLocal(step.url);
       await tools.commit();
       await page.goto(step.url, { ...unlimited, waitUntil: "domcontentloaded" });
       return;
@@ -97,6 +98,14 @@ export async function runStep(step: Step, tools: StepTools): Promise<void> {
     default:
       return assertNever(step);
   }
+}
+
+const openable = new Set(["http:", "https:", "data:", "about:"]);
+
+/** Files and the browser's own pages never pass the network, where the rest is judged. */
+export function refuseLocal(url: string): void {
+  const { protocol } = new URL(url);
+  if (!openable.has(protocol)) throw new StepFailure("scheme_not_allowed", `${protocol} addresses may not be opened`);
 }
 
 async function present(page: Page, selector: string, state: "visible" | "attached" = "visible"): Promise<Locator> {
