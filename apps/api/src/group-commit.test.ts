@@ -35,6 +35,18 @@ test("one bad request fails alone", async () => {
   ]);
 });
 
+test("when the connection is lost nothing is tried again: it may have been committed", async () => {
+  let runs = 0;
+  const count = makeGroupCommit(database.db, async (_tx, inputs: readonly number[]) => {
+    runs += 1;
+    if (inputs.length > 0) throw new Error("Connection terminated unexpectedly");
+    return [];
+  });
+  const answers = await Promise.allSettled([1, 2, 3].map((input) => count(input)));
+  expect(answers.every((answer) => answer.status === "rejected")).toBe(true);
+  expect(runs).toBe(1);
+});
+
 test("a batch runs one at a time, forgets repeats and survives an error", async () => {
   const seen: string[][] = [];
   const errors: unknown[] = [];

@@ -1,4 +1,5 @@
 import type { Database, Tx } from "@valet/db";
+import { isDatabaseAway } from "./error-translator.ts";
 
 interface Waiting<I, O> {
   input: I;
@@ -8,7 +9,7 @@ interface Waiting<I, O> {
 
 /**
  * Requests that arrive while a transaction runs share the next one: one commit, one lock, one notification for all. `work` answers
- * one output an input, in order. When it throws, each input is tried alone, so that one bad request fails nobody else's.
+ * one output an input, in order. When a statement is refused, each input is tried alone, so that one bad request fails nobody else's.
  */
 export function makeGroupCommit<I, O>(
   db: Database,
@@ -32,7 +33,8 @@ export function makeGroupCommit<I, O>(
     try {
       await runTogether(group);
     } catch (cause) {
-      if (group.length === 1) return group[0]?.reject(cause);
+      // A lost connection leaves open whether the commit happened: doing it again could do it twice.
+      if (group.length === 1 || isDatabaseAway(cause)) return group.forEach((one) => one.reject(cause));
       for (const one of group) await runTogether([one]).catch(one.reject);
     }
   };

@@ -5,6 +5,8 @@ export interface DatabaseProxy {
   url: string;
   /** Ends every connection and refuses new ones. */
   cut(): void;
+  /** Cuts when this text is sent: before it arrives, or after it arrived and before its answer. */
+  cutAt(text: string, when: "before" | "after"): void;
   restore(): void;
   close(): Promise<void>;
 }
@@ -14,24 +16,40 @@ export async function makeDatabaseProxy(target: string): Promise<DatabaseProxy> 
   const to = new URL(target);
   const sockets = new Set<Socket>();
   let isCut = false;
+  let trap: { text: string; when: "before" | "after" } | null = null;
+  const cut = () => {
+    isCut = true;
+    trap = null;
+    for (const socket of sockets) socket.destroy();
+  };
+  const link = (from: Socket, other: Socket) => {
+    sockets.add(from);
+    from.on("error", () => other.destroy());
+    from.on("close", () => {
+      sockets.delete(from);
+      other.destroy();
+    });
+  };
   const server = createServer((inbound) => {
     if (isCut) {
       inbound.destroy();
       return;
     }
     const outbound = connect(Number(to.port), to.hostname);
-    for (const [from, other] of [
-      [inbound, outbound],
-      [outbound, inbound],
-    ] as const) {
-      sockets.add(from);
-      from.pipe(other);
-      from.on("error", () => other.destroy());
-      from.on("close", () => {
-        sockets.delete(from);
-        other.destroy();
-      });
-    }
+    link(inbound, outbound);
+    link(outbound, inbound);
+    let isAnswered = true;
+    outbound.on("data", (bytes) => {
+      if (isAnswered) inbound.write(bytes);
+      else cut();
+    });
+    inbound.on("data", (bytes) => {
+      const isTrapped = trap !== null && bytes.includes(trap.text);
+      if (isTrapped && trap?.when === "before") return cut();
+      if (isTrapped) isAnswered = false;
+      outbound.write(bytes);
+      return undefined;
+    });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -39,15 +57,15 @@ export async function makeDatabaseProxy(target: string): Promise<DatabaseProxy> 
   const url = new URL(target);
   url.hostname = "127.0.0.1";
   url.port = String(address.port);
-  const cut = () => {
-    isCut = true;
-    for (const socket of sockets) socket.destroy();
-  };
   return {
     url: url.href,
     cut,
+    cutAt(text, when) {
+      trap = { text, when };
+    },
     restore() {
       isCut = false;
+      trap = null;
     },
     async close() {
       cut();
