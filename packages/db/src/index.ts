@@ -8,6 +8,8 @@ export { migrate, migrateDown } from "./migrations.ts";
 export type { MigrateOptions, MigrateResult } from "./migrations.ts";
 export { claimEnvironment, databaseEnvironment } from "./environment-mark.ts";
 export { createTestDatabase } from "./testing.ts";
+export { makeTestFleet, must, testDigest, testReport, testSpec } from "./test-fleet.ts";
+export type { TestFleet, TestSandbox, TestSandboxOptions, TestTaskOptions } from "./test-fleet.ts";
 export type { TestDatabase } from "./testing.ts";
 export { channels, notify } from "./notify.ts";
 export { canonicalJson } from "./canonical-json.ts";
@@ -52,6 +54,7 @@ export * from "./deploys.ts";
 export * from "./save-deploy.ts";
 export * from "./deploy-extras.ts";
 export * from "./deploy-measures.ts";
+export * from "./deploy-facts.ts";
 
 export * from "./hand-over-candidates.ts";
 export * from "./webhook-outbox.ts";
