@@ -13,6 +13,7 @@ describe("the deploy page", () => {
   it("shows state, reason, whom it waits for, both clocks and the lowest capacity", async () => {
     await renderApp(midRollout);
     expect((await screen.findByRole("heading", { level: 1 })).textContent).toBe("v1.9.0 to staging");
+    expect(document.title).toBe("v1.9.0 to staging, in progress, VALET");
     expect(screen.getByText("1 of 7 hosts updated, handing over sandbox-2")).toBeTruthy();
     expect(screen.getByText(/task 4c1d0e7a on slot 0/)).toBeTruthy();
     const figures = [...document.querySelectorAll("[aria-label=Measures] > div")].map((figure) => figure.textContent);

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { DeployView } from "@valet/contracts";
-import { Age, deployTones, Duration, Fact, Release, Section, StateMark, ToneShape } from "@valet/ui";
+import { Age, deployTones, Duration, Fact, Release, Section, StateMark, ToneShape, words } from "@valet/ui";
 import { useApp } from "../app-context.tsx";
 import { Loaded } from "../lists/loaded-list.tsx";
 import { useFallbackIntervalMs } from "../live/live-provider.tsx";
@@ -11,6 +11,7 @@ import { DeployButtons } from "./deploy-buttons.tsx";
 import { DeployMeasures } from "./deploy-measures.tsx";
 import { HostList } from "./host-list.tsx";
 import { KnobFacts } from "./knob-facts.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
 
 const route = getRouteApi("/shell/deploys/$deployId");
 
@@ -38,6 +39,7 @@ export function DeployPage() {
 
 export function DeployDetail(props: { deploy: DeployView }) {
   const { deploy } = props;
+  usePageTitle(`${deploy.imageTag} to ${deploy.environment}, ${words(deploy.state)}`);
   return (
     <>
       <div className="mt-1 flex flex-wrap items-start justify-between gap-x-6 gap-y-3">

@@ -13,11 +13,13 @@ import { keys } from "../query-keys.ts";
 import { AutoDeploySwitches } from "./auto-deploy-switches.tsx";
 import { deployColumns } from "./deploy-columns.tsx";
 import { NewDeployButton } from "./new-deploy-button.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
 
 const route = getRouteApi("/shell/deploys");
 
 /** Every deploy there was, newest first. */
 export function DeploysPage() {
+  usePageTitle("Deploys");
   const { api } = useApp();
   const search = route.useSearch();
   const navigate = route.useNavigate();

@@ -12,12 +12,14 @@ import { keys } from "../query-keys.ts";
 import { ActiveDeploys } from "./active-deploys.tsx";
 import { FleetSummary } from "./fleet-summary.tsx";
 import { SandboxRow } from "./sandbox-row.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
 
 const route = getRouteApi("/shell/fleet");
 const any = { value: "", text: "Any" };
 
 /** Every sandbox with what runs on it. */
 export function FleetPage() {
+  usePageTitle("Fleet");
   const { api } = useApp();
   const search = route.useSearch();
   const navigate = route.useNavigate();

@@ -5,11 +5,13 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useApp } from "../app-context.tsx";
 import { failureWords } from "../failure.ts";
 import { keys } from "../query-keys.ts";
+import { usePageTitle } from "../shell/use-page-title.ts";
 
 const route = getRouteApi("/login");
 
 /** Sign-in by API token, or by the one-time link that `npm start` prints. */
 export function LoginPage() {
+  usePageTitle("Sign in");
   const { api, config, token } = useApp();
   const { link, from } = route.useSearch();
   const navigate = useNavigate();

@@ -14,7 +14,7 @@ export function ArtifactGallery(props: { taskId: string; artifacts: readonly Art
   const pictures = props.artifacts.filter(isPicture);
   const files = props.artifacts.filter((artifact) => !isPicture(artifact));
   const open = pictures.find((picture) => picture.id === openId);
-  if (props.artifacts.length === 0) return <p className="text-muted">It brought none yet.</p>;
+  if (props.artifacts.length === 0) return <p className="text-muted">There are none.</p>;
   return (
     <>
       <ul aria-label="Screenshots" className="grid grid-cols-2 gap-3">

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { TaskView } from "@valet/contracts";
 import { isTerminal, taskTransitions } from "@valet/shared";
-import { Age, Duration, ErrorState, Fact, Section, StateMark, taskTones } from "@valet/ui";
+import { Age, Duration, ErrorState, Fact, Section, StateMark, taskTones, words } from "@valet/ui";
 import { useApp } from "../app-context.tsx";
 import { Loaded } from "../lists/loaded-list.tsx";
 import { useFallbackIntervalMs } from "../live/live-provider.tsx";
@@ -14,6 +14,7 @@ import { StepList } from "./step-list.tsx";
 import { TaskButtons } from "./task-buttons.tsx";
 import { useTaskEvents } from "./use-task-events.ts";
 import { WhyWaiting } from "./why-waiting.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
 
 const route = getRouteApi("/shell/tasks/$taskId");
 
@@ -42,6 +43,7 @@ export function TaskPage() {
 
 export function TaskDetail(props: { task: TaskView }) {
   const { task } = props;
+  usePageTitle(`Task ${task.id.slice(0, 8)}, ${words(task.state)}`);
   const isOver = isTerminal(taskTransitions, task.state);
   const { events, stream } = useTaskEvents(task.id, isOver);
   return (

@@ -10,12 +10,14 @@ import { SearchField } from "../lists/search-field.tsx";
 import { useFallbackIntervalMs } from "../live/live-provider.tsx";
 import { keys } from "../query-keys.ts";
 import { TaskTable } from "./task-table.tsx";
+import { usePageTitle } from "../shell/use-page-title.ts";
 
 const route = getRouteApi("/shell/tasks");
 const pageSizes = [100, 250, 1000];
 
 /** Every task, newest first unless ordered otherwise. */
 export function TasksPage() {
+  usePageTitle("Tasks");
   const { api } = useApp();
   const search = route.useSearch();
   const navigate = route.useNavigate();
@@ -43,7 +45,7 @@ export function TasksPage() {
       <h1 className="text-2xl font-semibold tracking-tight">Tasks</h1>
       <div className="mt-5 mb-3 flex flex-wrap items-center gap-2">
         <SearchField
-          label="Search id, address, tenant"
+          label="Search id, address, metadata"
           value={search.search ?? ""}
           onSearch={onSearch}
           className="w-full sm:w-72"
