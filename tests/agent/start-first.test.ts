@@ -62,7 +62,9 @@ describe("a start-first deploy on a host", () => {
     const before = await generation(1);
     const outcome = await agent.outcome(await agent.deploy("v3"));
     expect(outcome.phase).toBe("failed");
-    expect(outcome.message).toMatch(/v3: the synthetic browser task failed: .*the browser ended/);
+    expect(outcome.message).toMatch(
+      /v3: the synthetic browser task failed: its browser does not start: the browser ended/,
+    );
     const after = await agent.health();
     expect(after).toMatchObject({ imageTag: "v1", accepting: true });
     expect(after.generations.map(({ generation, state }) => [generation, state])).toEqual([

@@ -34,6 +34,7 @@ const server = createServer((request, response) => {
     });
   }
   if (request.headers["x-gh-service-key"] !== GH_SERVICE_SECRET) return answer(401, { error: "unauthorized" });
+  if (url.startsWith("/api/v1/gh/feed")) return answer(200, { workers: [{ spare_error: "the browser ended with 1" }] });
   if (url === "/api/v1/gh/jobs/stream/events") {
     response.writeHead(200, { "content-type": "text/event-stream" });
     let sent = 0;

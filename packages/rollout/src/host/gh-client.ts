@@ -8,13 +8,15 @@ import {
   ghWorkerStatusSchema,
 } from "@valet/contracts";
 import type { Secret } from "@valet/shared";
-import type { z } from "zod";
+import { z } from "zod";
 
 /** What the agent asks one generation's two processes. `undefined`: no sound answer in time; unknown is not zero. */
 export interface GhClient {
   apiDigest(): Promise<{ digest: string | null; version: string } | undefined>;
   workerStatus(): Promise<GhWorkerStatus | undefined>;
   setDraining(draining: boolean): Promise<boolean>;
+  /** Why the spare browser does not start, if the worker said. */
+  spareError(): Promise<string | undefined>;
   submitJob(job: GhJobCreate): Promise<{ jobId: string } | { error: string }>;
   readJob(jobId: string): Promise<GhJobView | undefined>;
 }
@@ -26,6 +28,9 @@ export interface GhAddress {
   serviceSecret: Secret;
   timeoutMs?: number;
 }
+
+/** The part of ghFeedSchema that is read here. */
+const spareErrorSchema = z.object({ workers: z.array(z.object({ spare_error: z.string().nullable() })) });
 
 export function makeGhClient({ host, apiPort, workerPort, serviceSecret, timeoutMs = 2000 }: GhAddress): GhClient {
   const api = `http://${host}:${apiPort}`;
@@ -56,6 +61,10 @@ export function makeGhClient({ host, apiPort, workerPort, serviceSecret, timeout
     async setDraining(draining) {
       const answer = await call(`${worker}/worker/${draining ? "drain" : "undrain"}`, { method: "POST" });
       return answer?.status === 200;
+    },
+    async spareError() {
+      const feed = await read(`${api}/api/v1/gh/feed?wait_ms=0`, spareErrorSchema, { headers: login });
+      return feed?.workers.find(({ spare_error }) => spare_error !== null)?.spare_error ?? undefined;
     },
     async submitJob(job) {
       const init = {

@@ -37,6 +37,9 @@ export type VerifyError = {
   message: string;
 };
 
+/** A browser may fail to start once, under load; the worker tries again. One that fails for this long will not start. */
+const browserPatienceMs = 3000;
+
 /**
  * Proves that a generation does what it must, cheapest proof first: both processes up and not crash-looping, API healthy, both report
  * the digest that was asked for, all that for `minHealthyMs` without a break, then a real browser task.
@@ -50,6 +53,7 @@ export async function verifyGeneration(
   const deadlineMs = startedMs + options.healthyDeadlineMs;
   let healthySinceMs: number | undefined;
   let bootMs: number | undefined;
+  let browserFailsSinceMs: number | undefined;
   for (;;) {
     if (signal.aborted) return err({ kind: "cancelled", message: "called off" });
     const sound = await examine(target);
@@ -59,7 +63,13 @@ export async function verifyGeneration(
     else healthySinceMs = undefined;
     if (sound.ok) bootMs ??= nowMs - startedMs;
     const isLongEnough = healthySinceMs !== undefined && nowMs - healthySinceMs >= options.minHealthyMs;
-    if (isLongEnough && (options.probeUrl === null || isSpareDecided(sound))) break;
+    if (isLongEnough && (options.probeUrl === null || (sound.ok && sound.value.spare === "ready"))) break;
+    if (!sound.ok || sound.value.spare !== "failed") browserFailsSinceMs = undefined;
+    else browserFailsSinceMs ??= nowMs;
+    if (browserFailsSinceMs !== undefined && nowMs - browserFailsSinceMs >= browserPatienceMs) {
+      const why = (await target.gh.spareError()) ?? "it does not say why";
+      return probeFailed(`its browser does not start: ${why}`);
+    }
     if (nowMs > deadlineMs) {
       const why = sound.ok ? "its browser did not get ready" : sound.error.message;
       return err({ kind: "unsound", message: `not healthy within ${options.healthyDeadlineMs} ms: ${why}` });
@@ -98,11 +108,6 @@ async function examine(target: VerifyTarget): Promise<Result<GhWorkerStatus, Ver
   return ok(worker);
 }
 
-/** The probe runs in the spare browser: it waits until that is there, or has failed and the probe can tell why. */
-function isSpareDecided(status: Result<GhWorkerStatus, VerifyError>): boolean {
-  return status.ok && (status.value.spare === "ready" || status.value.spare === "failed");
-}
-
 async function probe(
   target: VerifyTarget,
   probeUrl: string,
@@ -116,13 +121,28 @@ async function probe(
   while (clock.monotonicMs() < deadlineMs) {
     if (signal.aborted) return err({ kind: "cancelled", message: "called off" });
     const job = await target.gh.readJob(submitted.jobId);
-    if (job?.status === "completed") return ok(undefined);
+    if (job?.status === "completed") return awaitFreshSpare(target, options, deadlineMs);
     if (job && job.status !== "pending" && job.status !== "running") {
       return probeFailed(`${job.status}${job.error ? `: ${job.error.message}` : ""}`);
     }
     await clock.sleep(options.pollMs ?? 100);
   }
   return probeFailed(`no end within ${timeoutMs} ms`);
+}
+
+/** The probe's browser is renewed before anything is handed over: the first task shall find a clean one ready. */
+async function awaitFreshSpare(
+  target: VerifyTarget,
+  options: VerifyOptions,
+  deadlineMs: number,
+): Promise<Result<void, VerifyError>> {
+  while (options.clock.monotonicMs() < deadlineMs) {
+    if (options.signal.aborted) return err({ kind: "cancelled", message: "called off" });
+    const status = await target.gh.workerStatus();
+    if (status?.active_jobs === 0 && status.spare === "ready") return ok(undefined);
+    await options.clock.sleep(options.pollMs ?? 100);
+  }
+  return probeFailed("its browser was not renewed afterwards");
 }
 
 function probeFailed(why: string): Result<never, VerifyError> {
