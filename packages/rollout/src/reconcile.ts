@@ -2,6 +2,7 @@ import { assertNever, type Clock } from "@valet/shared";
 import { decide } from "./decide.ts";
 import type { CommandAnswer, HostDriver } from "./driver.ts";
 import type { Effect } from "./effect.ts";
+import { mapLimited } from "./map-limited.ts";
 import type { DeployDocument } from "./model.ts";
 import type { Observation, Observations, Refusal, SandboxFacts } from "./observation.ts";
 import type { DeployStore } from "./store.ts";
@@ -20,6 +21,9 @@ export type Reconciled =
   | { kind: "settled"; deploy: DeployDocument }
   | { kind: "lost_race" };
 export type Reconcile = (deployId: string, signal: AbortSignal) => Promise<Reconciled>;
+
+/** Hosts asked or told at the same time. */
+const mostAtOnce = 64;
 
 /**
  * One pass over one deploy: load, observe, decide, save guarded by the revision, and only then perform. It may be killed at any
@@ -63,14 +67,14 @@ export function makeReconcile(deps: ReconcileDeps): Reconcile {
     const facts = await deps.store.facts(deploy);
     const observations: Observations = {
       environment: facts.environment,
-      sandboxes: await Promise.all(facts.sandboxes.map((one) => look(one, signal))),
+      sandboxes: await mapLimited(facts.sandboxes, mostAtOnce, (one) => look(one, signal)),
     };
     const decided = decide(deploy, observations, deps.clock.now());
     if (decided.isChanged) {
       const saved = await deps.store.save(decided.next, deploy.revision, decided);
       if (saved === "lost_race") return { kind: "lost_race" };
     }
-    await Promise.all(decided.effects.map((effect) => perform(effect, signal)));
+    await mapLimited(decided.effects, mostAtOnce, (effect) => perform(effect, signal));
     return { kind: decided.isChanged ? "saved" : "settled", deploy: decided.next };
   };
 }

@@ -1,0 +1,56 @@
+import {
+  type Database,
+  type SandboxRow,
+  createDeploy,
+  hasOpenDeploy,
+  lastCompleted,
+  recentlyDeployedTo,
+  releaseByDigest,
+  tryTransactionLock,
+} from "@valet/db";
+import type { Environment, RolloutKnobs } from "@valet/shared";
+import type { Log } from "../log.ts";
+
+/** How long a host that was just converged, in vain or not, is left before the next try. */
+const againAfterMs = 120_000;
+const trigger = "converge";
+
+/**
+ * Queues one deploy of the last completed release for hosts that came back on another one, limited to them. At most one deploy is
+ * open an environment: while there is one, these hosts wait; it may well take them along.
+ */
+export async function converge(
+  { db, log, knobs }: { db: Database; log: Log; knobs: RolloutKnobs },
+  environment: Environment,
+  hosts: readonly SandboxRow[],
+): Promise<void> {
+  const deploy = await db.tx(async (tx) => {
+    // One control worker at a time, or two would each queue one.
+    if (!(await tryTransactionLock(tx, `converge ${environment}`))) return null;
+    if (await hasOpenDeploy(tx, environment, "ghosthands")) return null;
+    const last = await lastCompleted(tx, environment, "ghosthands");
+    const release = last && (await releaseByDigest(tx, "ghosthands", last.imageDigest));
+    if (!last || !release) return null;
+    const ids = hosts.map((host) => host.id);
+    const recent = await recentlyDeployedTo(tx, ids, trigger, againAfterMs);
+    const due = hosts.filter((host) => !recent.includes(host.id));
+    if (due.length === 0) return null;
+    const names = due.map((host) => host.name).join(", ");
+    return createDeploy(tx, {
+      environment,
+      service: "ghosthands",
+      releaseId: release.id,
+      imageTag: last.imageTag,
+      imageDigest: last.imageDigest,
+      state: "queued",
+      stateReason: `${names} came back on a release that is not allowed any more`,
+      knobs,
+      trigger,
+      createdBy: "control worker",
+      sandboxIds: due.map((host) => host.id),
+    });
+  });
+  if (deploy) {
+    log.info({ event: "converge_queued", deployId: deploy.id, environment, sandboxIds: deploy.sandboxIds });
+  }
+}

@@ -1,0 +1,258 @@
+import {
+  type Database,
+  type DeployHostRow,
+  type DeployRow,
+  type SandboxRow,
+  type SandboxWork,
+  type Tx,
+  addCordon,
+  allowRelease,
+  claimEpoch,
+  deployNeighbours,
+  disallowRelease,
+  getSandboxes,
+  lastCompleted,
+  listActiveForEnvironment,
+  listAllowedReleases,
+  loadDeploy,
+  moveSandbox,
+  noteReleaseDigest,
+  openDeployIds,
+  removeCordon,
+  sandboxWork,
+  saveDeploy,
+  setTargetGeneration,
+} from "@valet/db";
+import {
+  type DeployDocument,
+  type DeployStore,
+  type EnvironmentFacts,
+  type HostStep,
+  type SandboxFacts,
+  type Write,
+  deployRequestSchema,
+  engineStateSchema,
+  hostEngineSchema,
+} from "@valet/rollout";
+import { type LeaseTimes, assertNever } from "@valet/shared";
+
+/** Holder id of the cordon that health checks put on a sandbox nobody can reach. */
+export const unreachableHolder = "unreachable";
+
+/** Undoes the whole save: somebody else was quicker. */
+class LostRace extends Error {}
+
+/** Deploys in Postgres. The document, the rows it wants changed and its decisions are one transaction. */
+export function makeDeployStore(db: Database, times: LeaseTimes): DeployStore {
+  return {
+    async load(deployId) {
+      const row = await loadDeploy(db, deployId);
+      return row ? documentOf(row) : null;
+    },
+    listOpen: () => openDeployIds(db),
+    async facts(deploy) {
+      const [environment, sandboxes] = await Promise.all([
+        environmentFacts(db, deploy),
+        sandboxFacts(db, deploy, times),
+      ]);
+      return { environment, sandboxes };
+    },
+    async save(next, expectedRevision, change) {
+      try {
+        return await db.tx(async (tx) => {
+          const row = await loadDeploy(tx, next.id);
+          if (!row) throw new LostRace(`deploy ${next.id} is gone`);
+          const decisions = change.decisions.map(({ summary, data }) => ({ actor: "engine", summary, data }));
+          const saved = await saveDeploy(tx, rowOf(next, row), expectedRevision, decisions);
+          if (!saved.ok) {
+            if (saved.error.kind === "illegal_transition") throw new Error(saved.error.message);
+            throw new LostRace(saved.error.message);
+          }
+          await applyWrites(tx, next, row, change.writes);
+          return "saved" as const;
+        });
+      } catch (error) {
+        if (error instanceof LostRace) return "lost_race";
+        throw error;
+      }
+    },
+  };
+}
+
+async function environmentFacts(db: Database, deploy: DeployDocument): Promise<EnvironmentFacts> {
+  const { environment, service } = deploy;
+  const [neighbours, last, allowed] = await Promise.all([
+    deployNeighbours(db, deploy),
+    lastCompleted(db, environment, service, deploy.id),
+    listAllowedReleases(db, environment, service),
+  ]);
+  return {
+    ...neighbours,
+    lastCompleted: last ? { tag: last.imageTag, digest: last.imageDigest } : null,
+    allowedDigests: allowed.map((release) => release.imageDigest).sort(),
+  };
+}
+
+/** Every sandbox that a deploy of this environment concerns, and those it began with that have left service since. */
+async function sandboxFacts(db: Database, deploy: DeployDocument, times: LeaseTimes): Promise<SandboxFacts[]> {
+  const inService = await listActiveForEnvironment(db, deploy.environment);
+  const known = new Set(inService.map((row) => row.id));
+  const others = deploy.hosts.map((host) => host.sandboxId).filter((id) => !known.has(id));
+  const rows = [...inService, ...(others.length > 0 ? await getSandboxes(db, others) : [])];
+  const concerned = deploy.sandboxIds === null ? rows : rows.filter((row) => deploy.sandboxIds?.includes(row.id));
+  const work = await sandboxWork(
+    db,
+    concerned.map((row) => row.id),
+    deploy.id,
+    times,
+  );
+  const workOf = new Map(work.map((one) => [one.sandboxId, one]));
+  return concerned.sort((a, b) => compareNames(a.name, b.name)).map((row) => factsOf(row, workOf.get(row.id)));
+}
+
+/** sandbox-2 before sandbox-10. */
+const compareNames = new Intl.Collator("en", { numeric: true }).compare;
+
+function factsOf(row: SandboxRow, work: SandboxWork | undefined): SandboxFacts {
+  const silent = row.cordons.find((one) => one.holderKind === "health" && one.holderId === unreachableHolder);
+  return {
+    sandboxId: row.id,
+    name: row.name,
+    state: row.state,
+    epoch: row.epoch,
+    targetGeneration: row.targetGeneration,
+    sessionLive: work?.isSessionLive ?? false,
+    unreachableSince: silent ? silent.createdAt.getTime() : null,
+    slots: row.slots.map(({ index, generation, state }) => ({ index, generation, state })),
+    openAttempts: work?.openAttempts ?? [],
+    cordons: row.cordons.map(({ holderKind, holderId, reason }) => ({ holderKind, holderId, reason })),
+    otherDeploys: work?.otherDeploys ?? [],
+  };
+}
+
+/** In the order of sandbox ids, so that two savers never wait for each other in a circle. */
+async function applyWrites(tx: Tx, next: DeployDocument, row: DeployRow, writes: readonly Write[]): Promise<void> {
+  const idOf = (write: Write) => ("sandboxId" in write ? write.sandboxId : "");
+  for (const write of [...writes].sort((a, b) => (idOf(a) < idOf(b) ? -1 : idOf(a) > idOf(b) ? 1 : 0))) {
+    await applyWrite(tx, next, write);
+  }
+  if (next.imageDigest !== null && row.imageDigest === null) {
+    await noteReleaseDigest(tx, row.releaseId, next.imageDigest);
+  }
+}
+
+async function applyWrite(tx: Tx, { environment, service }: DeployDocument, write: Write): Promise<void> {
+  switch (write.kind) {
+    case "claim_epoch":
+      if (!(await claimEpoch(tx, write.sandboxId, write.epoch))) throw new LostRace(`epoch ${write.epoch} is taken`);
+      return;
+    case "move_sandbox": {
+      const moved = await moveSandbox(tx, write.sandboxId, { to: write.to, reason: write.reason });
+      // Somebody moved it since it was observed: decide again on what it is now.
+      if (!moved.ok) throw new LostRace(moved.error.message);
+      return;
+    }
+    case "cordon": {
+      const { holderKind, holderId, reason } = write;
+      const added = await addCordon(tx, write.sandboxId, { holderKind, holderId, reason });
+      if (!added.ok) throw new LostRace(added.error.message);
+      return;
+    }
+    case "uncordon":
+      await removeCordon(tx, write.sandboxId, { holderKind: write.holderKind, holderId: write.holderId });
+      return;
+    case "set_target":
+      await setTargetGeneration(tx, write.sandboxId, write.generation);
+      return;
+    case "allow_release":
+      return allowRelease(tx, environment, service, { imageDigest: write.digest, reason: write.reason });
+    case "disallow_release":
+      return disallowRelease(tx, environment, service, write.digest);
+    default:
+      assertNever(write);
+  }
+}
+
+const msOf = (date: Date | null): number | null => date?.getTime() ?? null;
+const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
+
+/** The engine's JSON is checked on the way in like any other input: a row written by another version must not half-fit. */
+export function documentOf(row: DeployRow): DeployDocument {
+  const isFresh = Object.keys(row.engine).length === 0;
+  const request = row.request && {
+    // Promoting a deploy that waits for a person is resuming it.
+    kind: row.request.verb === "promote" ? "resume" : row.request.verb,
+    actor: row.request.actor,
+    reason: row.request.reason,
+  };
+  return {
+    id: row.id,
+    environment: row.environment,
+    service: row.service,
+    imageTag: row.imageTag,
+    imageDigest: row.imageDigest,
+    previousTag: row.previousTag,
+    previousDigest: row.previousDigest,
+    state: row.state,
+    stateReason: row.stateReason,
+    revision: row.revision,
+    knobs: row.knobs,
+    waitingOn: row.waitingOn,
+    request: request && deployRequestSchema.parse(request),
+    engine: isFresh ? { kind: "waiting" } : engineStateSchema.parse(row.engine),
+    sandboxIds: row.sandboxIds,
+    startedAt: msOf(row.startedAt),
+    endedAt: msOf(row.endedAt),
+    hosts: row.hosts.map(hostOf),
+  };
+}
+
+function hostOf(row: DeployHostRow): HostStep {
+  return {
+    sandboxId: row.sandboxId,
+    name: row.sandboxName,
+    step: row.step,
+    order: row.order,
+    reason: row.reason,
+    oldGeneration: row.oldGeneration,
+    newGeneration: row.newGeneration,
+    reportedDigest: row.reportedDigest,
+    startedAt: msOf(row.startedAt),
+    endedAt: msOf(row.endedAt),
+    engine: hostEngineSchema.parse(row.engine),
+  };
+}
+
+/** `row` keeps what the engine does not know of: release, trigger, author. */
+function rowOf(next: DeployDocument, row: DeployRow): DeployRow {
+  return {
+    ...row,
+    imageDigest: next.imageDigest,
+    previousTag: next.previousTag,
+    previousDigest: next.previousDigest,
+    state: next.state,
+    stateReason: next.stateReason,
+    knobs: next.knobs,
+    waitingOn: next.waitingOn,
+    request: next.request === null ? null : row.request,
+    engine: next.engine,
+    sandboxIds: next.sandboxIds,
+    startedAt: dateOf(next.startedAt),
+    endedAt: dateOf(next.endedAt),
+    hosts: next.hosts.map((host, position) => ({
+      sandboxId: host.sandboxId,
+      sandboxName: host.name,
+      position,
+      step: host.step,
+      order: host.order,
+      reason: host.reason,
+      epoch: host.engine.command?.epoch ?? null,
+      oldGeneration: host.oldGeneration,
+      newGeneration: host.newGeneration,
+      reportedDigest: host.reportedDigest,
+      engine: host.engine,
+      startedAt: dateOf(host.startedAt),
+      endedAt: dateOf(host.endedAt),
+    })),
+  };
+}

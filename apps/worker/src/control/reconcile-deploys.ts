@@ -1,0 +1,70 @@
+import type { DeployStore, HostDriver, Reconcile } from "@valet/rollout";
+import { makeReconcile } from "@valet/rollout";
+import type { Clock } from "@valet/shared";
+import type { Bell } from "../bell.ts";
+import { type Log, messageOf } from "../log.ts";
+import type { ControlLoop } from "./loop.ts";
+
+export interface ReconcileDeploysDeps {
+  store: DeployStore;
+  driver: HostDriver;
+  clock: Clock;
+  log: Log;
+  /** Rung by `valet_deploy` and `valet_sandbox`: a deploy or the sandboxes it waits for changed. */
+  bell: Bell;
+}
+
+const tickMs = 1_000;
+/** Passes over one deploy in one round, while each pass still changes something. */
+const mostPasses = 20;
+
+/**
+ * Takes every open deploy forward. Any number of control workers may run it: the revision guards each save, the epoch each
+ * command, and whoever loses a race simply looks again.
+ */
+export function reconcileDeploysLoop(deps: ReconcileDeploysDeps): ControlLoop {
+  const { store, driver, clock, log, bell } = deps;
+  const reconcile = makeReconcile({
+    store,
+    driver,
+    clock,
+    onCommand({ kind, sandboxId, deployId, epoch }, answer) {
+      const fields = { deployId, sandboxId, command: kind, epoch };
+      if (answer.ok) log.info({ event: "host_command_taken", ...fields });
+      else
+        log.warn({
+          event: "host_command_not_taken",
+          ...fields,
+          outcome: answer.error.kind,
+          reason: answer.error.message,
+        });
+    },
+  });
+  return {
+    name: "reconcile-deploys",
+    everyMs: tickMs,
+    bell,
+    async round(signal) {
+      const failures: unknown[] = [];
+      const open = await store.listOpen();
+      // One broken deploy must not hold up another environment's.
+      await Promise.all(
+        open.map((id) => takeForward(reconcile, id, log, signal).catch((error: unknown) => void failures.push(error))),
+      );
+      if (failures.length > 0 && !signal.aborted) {
+        throw new Error(`${failures.length} of ${open.length} deploys: ${failures.map(messageOf).join("; ")}`);
+      }
+      return "idle";
+    },
+  };
+}
+
+/** Passes until nothing changes without the world moving first; a lost race leaves the deploy to whoever won. */
+async function takeForward(reconcile: Reconcile, deployId: string, log: Log, signal: AbortSignal): Promise<void> {
+  for (let pass = 0; pass < mostPasses && !signal.aborted; pass += 1) {
+    const outcome = await reconcile(deployId, signal);
+    if (outcome.kind !== "saved") return;
+    const { state, stateReason, waitingOn, revision } = outcome.deploy;
+    log.info({ event: "deploy_saved", deployId, state, reason: stateReason, waitingOn, revision });
+  }
+}

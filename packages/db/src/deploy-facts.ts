@@ -1,0 +1,131 @@
+import type { Environment, LeaseTimes, Service } from "@valet/shared";
+import { activeDeployStates } from "@valet/shared";
+import { sessionFreshHeartbeats } from "./tasks/eligible-sandboxes.ts";
+import type { Sql, Tx } from "./sql.ts";
+
+/** Ids of deploys the engine has work with: queued, active, or carrying a wish; oldest first. */
+export async function openDeployIds(sql: Sql): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    `SELECT id FROM deploys WHERE request IS NOT NULL OR state = 'queued' OR state = ANY ($1)
+     ORDER BY created_at, id LIMIT 1000`,
+    [activeDeployStates],
+  );
+  return rows.map((row) => row.id);
+}
+
+export interface DeployNeighbours {
+  activeDeployId: string | null;
+  olderQueuedId: string | null;
+  newerQueuedId: string | null;
+  /** Sandboxes of the environment that any deploy of any service holds out of service. */
+  deployCordoned: string[];
+}
+
+/** What stands beside a deploy in its environment: who is active, who waits, what is held. */
+export async function deployNeighbours(
+  sql: Sql,
+  deploy: { id: string; environment: Environment; service: Service },
+): Promise<DeployNeighbours> {
+  const { rows } = await sql.query<DeployNeighbours>(
+    `WITH self AS (SELECT created_at, id FROM deploys WHERE id = $1),
+       beside AS (SELECT d.id, d.state, d.created_at FROM deploys d
+         WHERE d.environment = $2 AND d.service = $3 AND d.id <> $1 AND (d.state = 'queued' OR d.state = ANY ($4)))
+     SELECT
+       (SELECT id FROM beside WHERE state <> 'queued' LIMIT 1) AS "activeDeployId",
+       (SELECT b.id FROM beside b, self WHERE b.state = 'queued' AND (b.created_at, b.id) < (self.created_at, self.id)
+         ORDER BY b.created_at, b.id LIMIT 1) AS "olderQueuedId",
+       (SELECT b.id FROM beside b, self WHERE b.state = 'queued' AND (b.created_at, b.id) > (self.created_at, self.id)
+         ORDER BY b.created_at DESC, b.id DESC LIMIT 1) AS "newerQueuedId",
+       ARRAY(SELECT DISTINCT c.sandbox_id FROM cordons c JOIN sandboxes s ON s.id = c.sandbox_id
+         WHERE c.holder_kind = 'deploy' AND s.environment = $2 ORDER BY 1) AS "deployCordoned"`,
+    [deploy.id, deploy.environment, deploy.service, activeDeployStates],
+  );
+  if (!rows[0]) throw new Error("reading a deploy's neighbours returned no row");
+  return rows[0];
+}
+
+export interface SandboxWork {
+  sandboxId: string;
+  isSessionLive: boolean;
+  /** `requeueable`: not interrupted before, and nothing was written yet or the task says that it may be run again. */
+  openAttempts: { taskId: string; generation: number; requeueable: boolean }[];
+  /** Other active deploys that are changing this sandbox right now. */
+  otherDeploys: string[];
+}
+
+/** What runs on these sandboxes, beside their rows, as a deploy must know it before it drains or starts anything. */
+export async function sandboxWork(
+  sql: Sql,
+  sandboxIds: readonly string[],
+  exceptDeployId: string,
+  times: LeaseTimes,
+): Promise<SandboxWork[]> {
+  const { rows } = await sql.query<SandboxWork>(
+    `SELECT s.id AS "sandboxId",
+       EXISTS (SELECT 1 FROM sessions n WHERE n.sandbox_id = s.id AND n.closed_at IS NULL
+         AND n.last_heartbeat_at > now() - $3 * interval '1 millisecond') AS "isSessionLive",
+       coalesce((SELECT jsonb_agg(jsonb_build_object('taskId', a.task_id, 'generation', a.generation, 'requeueable',
+           t.interruptions = 0 AND (t.restart = 'safe' OR NOT EXISTS (
+             SELECT 1 FROM permits p WHERE p.task_id = a.task_id AND p.fence = a.fence))) ORDER BY a.reserved_at, a.task_id)
+         FROM attempts a JOIN tasks t ON t.id = a.task_id WHERE a.sandbox_id = s.id AND a.ended_at IS NULL), '[]') AS "openAttempts",
+       ARRAY(SELECT d.id FROM deploy_hosts h JOIN deploys d ON d.id = h.deploy_id
+         WHERE h.sandbox_id = s.id AND d.id <> $2 AND d.state = ANY ($4)
+           AND h.step IN ('starting', 'cordoned', 'draining', 'replacing', 'verifying', 'handing_over', 'rolling_back')
+         ORDER BY d.id) AS "otherDeploys"
+     FROM sandboxes s WHERE s.id = ANY ($1::uuid[])`,
+    [sandboxIds, exceptDeployId, times.heartbeatMs * sessionFreshHeartbeats, activeDeployStates],
+  );
+  return rows;
+}
+
+/** The digest a deploy pinned its release's tag to, kept with the release so that it can be gone back to. */
+export async function noteReleaseDigest(tx: Tx, releaseId: string, imageDigest: string): Promise<void> {
+  await tx.query("UPDATE releases SET image_digest = $2 WHERE id = $1 AND image_digest IS DISTINCT FROM $2", [
+    releaseId,
+    imageDigest,
+  ]);
+}
+
+/** Sandboxes that an active deploy of this environment has taken up or will: what they run is that deploy's business. */
+export async function sandboxesUnderDeploy(sql: Sql, environment: Environment): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    `SELECT DISTINCT h.sandbox_id AS id FROM deploy_hosts h JOIN deploys d ON d.id = h.deploy_id
+     WHERE d.environment = $1 AND d.state = ANY ($2) AND h.step <> 'skipped'`,
+    [environment, activeDeployStates],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** True when a deploy of this environment and service waits or is under way. */
+export async function hasOpenDeploy(sql: Sql, environment: Environment, service: Service): Promise<boolean> {
+  const { rows } = await sql.query<{ found: boolean }>(
+    `SELECT EXISTS (SELECT 1 FROM deploys WHERE environment = $1 AND service = $2
+       AND (state = 'queued' OR state = ANY ($3))) AS found`,
+    [environment, service, activeDeployStates],
+  );
+  return rows[0]?.found ?? false;
+}
+
+/** Of these sandboxes, those that got a deploy with this trigger within the last `withinMs`. */
+export async function recentlyDeployedTo(
+  sql: Sql,
+  sandboxIds: readonly string[],
+  trigger: string,
+  withinMs: number,
+): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    `SELECT DISTINCT s AS id FROM deploys d, unnest(d.sandbox_ids) AS s
+     WHERE d.trigger = $2 AND s = ANY ($1::uuid[]) AND d.created_at > now() - $3 * interval '1 millisecond'`,
+    [sandboxIds, trigger, withinMs],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Lets one transaction at a time through for this key, without waiting; false when another holds it. */
+export async function tryTransactionLock(tx: Tx, key: string): Promise<boolean> {
+  const { rows } = await tx.query<{ locked: boolean }>(
+    "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS locked",
+    [key],
+  );
+  return rows[0]?.locked ?? false;
+}
