@@ -1,6 +1,6 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
-import { cleanup, render } from "@testing-library/react";
+import { cleanup, configure, render } from "@testing-library/react";
 import type { LiveEvent } from "@valet/contracts";
 import { NowProvider } from "@valet/ui";
 import { makeApi } from "../api.ts";
@@ -11,6 +11,9 @@ import { makeSessionToken } from "../session-token.ts";
 import { makeFixtureApi, type FixtureOptions } from "./fixture-api.ts";
 import { makeFakeSocket } from "./fake-socket.ts";
 import { makeFixtureFetch } from "./fixture-fetch.ts";
+
+// How long a test waits for what it expects: a busy machine needs more than the default second.
+configure({ asyncUtilTimeout: 15_000 });
 
 export const fixtureNowMs = Date.parse("2026-03-01T12:00:00Z");
 
