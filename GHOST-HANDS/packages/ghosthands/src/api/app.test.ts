@@ -6,12 +6,13 @@ import { Secret } from "@valet/shared";
 import type { GhCommand, GhFeedEntry, GhInventory } from "@valet/contracts";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { makeHostClock } from "../runtime/host-clock.ts";
 import { makeApp } from "./app.ts";
 
 const key = "the-key";
 let dataDir: string;
 let app: ReturnType<typeof makeApp>;
+let laterMs = 0;
+const clock = { wallMs: () => Date.now() + laterMs, monoMs: () => performance.now() + laterMs };
 
 const boot = () =>
   makeApp({
@@ -20,9 +21,9 @@ const boot = () =>
     generation: 3,
     version: "v9",
     imageDigest: `sha256:${"a".repeat(64)}`,
-    leaseMs: 3_000,
+    leaseMs: 300_000,
     bootId: randomUUID(),
-    clock: makeHostClock(),
+    clock,
     logger: pino({ level: "silent" }),
   });
 beforeAll(async () => {
@@ -263,7 +264,7 @@ describe("the link to the GH worker", () => {
     });
     await post("/internal/workers/w1/confirm", inventory({ draining: true }));
     expect(await read(call("/monitoring/workers"))).toMatchObject({ workers: [{ status: "draining" }] });
-    await new Promise((resolve) => setTimeout(resolve, 120)); // A lease of 3 s makes 100 ms of silence a loss.
+    laterMs += 10_001; // Ten seconds of silence, with a lease of 300 s.
     expect(await read(call("/monitoring/workers"))).toMatchObject({ workers: [{ status: "lost" }] });
   });
 });

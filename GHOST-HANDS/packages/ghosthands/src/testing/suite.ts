@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, vi } from "vitest";
 import { buildBundles, type Bundles } from "./bundles.ts";
 import { startHost, type HostOptions, type TestHost } from "./host.ts";
 import { startSite, type TestSite } from "./site.ts";
@@ -18,6 +18,8 @@ export function useSuite(shared?: Options): Suite {
   let bundles: Bundles;
   let site: TestSite;
   let host: TestHost | undefined;
+  // Browsers start slowly on a machine that is busy otherwise.
+  vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
   const start = (options: Options) => startHost({ bundles, siteHost: site.host, ...options });
   beforeAll(async () => {
     bundles = await buildBundles();

@@ -73,11 +73,15 @@ it("reports what had not ended as interrupted, with the writes that may have hap
   expect(await readdir(join(dataDir, "spool"))).toEqual([]);
 });
 
-it("leaves other generations' attempts, and files that never began, alone", async () => {
+it("leaves other generations' attempts alone, and removes a file that never got its first line", async () => {
   makeSpoolFolder(dataDir, 6)
     .accept({ ...accepted, generation: 6 })
     ?.close();
-  await appendFile(join(dataDir, "spool", "task-9.1.jsonl"), '{"kind":"acc');
+  const unbegun = join(dataDir, "spool", "task-9.1.jsonl");
+  await appendFile(unbegun, '{"kind":"acc');
   expect(await recover()).toEqual([]);
   expect((await readdir(join(dataDir, "spool"))).sort()).toEqual(["task-1.2.jsonl", "task-9.1.jsonl"]);
+  await utimes(unbegun, 1, 1);
+  expect(await recover()).toEqual([]);
+  expect(await readdir(join(dataDir, "spool"))).toEqual(["task-1.2.jsonl"]);
 });
