@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { environmentSchema } from "@valet/contracts";
+import { knobsOverrideSchema } from "@valet/contracts";
 import { Secret, defaultLeaseMs } from "@valet/shared";
 import { z } from "zod";
 
@@ -27,10 +27,16 @@ const controlSchema = commonSchema.extend({
   VALET_LEASE_MS: z.coerce.number().int().min(1000).max(3_600_000).default(defaultLeaseMs),
   /** Name of this replica in control_heartbeats; made up at the start when absent. */
   VALET_CONTROL_ID: z.string().min(1).max(100).optional(),
-  /** Environment whose deploys get `VALET_ROLLOUT_DEFAULTS`. */
-  VALET_ENVIRONMENT: environmentSchema.default("dev"),
-  /** JSON of rollout knobs that replace the defaults of new deploys. */
-  VALET_ROLLOUT_DEFAULTS: z.string().optional(),
+  /** JSON of rollout knobs for the deploys that bring a returned host up to date, where they differ from the defaults. */
+  VALET_ROLLOUT_DEFAULTS: z
+    .string()
+    .default("{}")
+    .transform((text, context) => {
+      const knobs = knobsOverrideSchema.safeParse(jsonOrNull(text));
+      if (knobs.success) return knobs.data;
+      context.addIssue({ code: "custom", message: `not JSON of rollout knobs: ${z.prettifyError(knobs.error)}` });
+      return z.NEVER;
+    }),
   /** Comma list of host or host:port that task webhooks may reach although private. */
   VALET_ALLOWED_PRIVATE_HOSTS: z.string().default(""),
 });
@@ -76,6 +82,15 @@ export function parseIdentity(text: string): Record<string, string> {
     return match ? [[match[1] ?? "", (match[2] ?? "").replace(/^(["'])(.*)\1$/, "$2")]] : [];
   });
   return Object.fromEntries(pairs) as Record<string, string>;
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 function parse<T extends z.ZodType>(schema: T, env: Record<string, string | undefined>): z.output<T> {

@@ -1,10 +1,13 @@
-import { type Database, openDatabase } from "@valet/db";
-import { type Clock, leaseTimes, systemClock } from "@valet/shared";
+import { type Database, channels, openDatabase, outboxChannel } from "@valet/db";
+import { makeAgentDriver } from "@valet/rollout";
+import { type Clock, defaultKnobs, leaseTimes, systemClock } from "@valet/shared";
 import { makeBackoff } from "../backoff.ts";
-import { ignoreAbort, makeBell } from "../bell.ts";
+import { type Bell, ignoreAbort, makeBell } from "../bell.ts";
 import type { ControlConfig } from "../config.ts";
 import { type Log, messageOf } from "../log.ts";
+import { makeAgentAddresses } from "./agent-addresses.ts";
 import { assignLoop } from "./assign.ts";
+import { makeDeployStore } from "./deploy-store.ts";
 import { expireLeasesLoop } from "./expire-leases.ts";
 import { expireQueueLoop } from "./expire-queue.ts";
 import { expireUnacknowledgedLoop } from "./expire-unacknowledged.ts";
@@ -12,6 +15,8 @@ import { handOverLoop } from "./hand-over.ts";
 import { heartbeatLoop } from "./heartbeat.ts";
 import { type ControlLoop, runLoop } from "./loop.ts";
 import { outboxLoop, runOutbox } from "./outbox.ts";
+import { reconcileDeploysLoop } from "./reconcile-deploys.ts";
+import { watchHealthLoop } from "./watch-health.ts";
 
 export interface ControlWorkerDeps {
   config: ControlConfig;
@@ -35,18 +40,35 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
     applicationName: `valet-control ${id}`,
     onError: (error) => log.warn({ event: "database_connection_lost", reason: messageOf(error) }),
   });
-  const bells = { valet_assign: makeBell(clock), valet_outbox: makeBell(clock) };
+  const assignBell = makeBell(clock);
+  const outboxBell = makeBell(clock);
+  const deployBell = makeBell(clock);
+  /** Which loop looks at once when a channel speaks. A deploy waits for slots and sandboxes too. */
+  const bells: Record<string, Bell> = {
+    [channels.assign]: assignBell,
+    [outboxChannel]: outboxBell,
+    [channels.deploy]: deployBell,
+    [channels.sandbox]: deployBell,
+  };
+  const driver = makeAgentDriver({ addressOf: makeAgentAddresses(db, config.VALET_SEAL_KEY, clock), clock });
+  const knobs = { ...defaultKnobs(config.VALET_ROLLOUT_DEFAULTS.order), ...config.VALET_ROLLOUT_DEFAULTS };
   const ringAll = () => {
     for (const bell of Object.values(bells)) bell.ring();
   };
   const loops: ControlLoop[] = [
     heartbeatLoop({ db, times, id }),
-    assignLoop({ db, times, log, bell: bells.valet_assign }),
+    assignLoop({ db, times, log, bell: assignBell }),
     expireUnacknowledgedLoop({ db, times, log }),
     expireLeasesLoop({ db, times, log }),
     expireQueueLoop({ db, log }),
     handOverLoop({ db, log }),
-    outboxLoop({ db, bell: bells.valet_outbox }),
+    // Each round asks the hosts: on a busy fleet, slots change far more often than that is worth.
+    {
+      ...reconcileDeploysLoop({ store: makeDeployStore(db, times), driver, clock, log, bell: deployBell }),
+      restMs: 100,
+    },
+    watchHealthLoop({ db, driver, clock, times, log, knobs }),
+    outboxLoop({ db, bell: outboxBell }),
   ];
   const allowedPrivateHosts = new Set(
     config.VALET_ALLOWED_PRIVATE_HOSTS.split(",")
@@ -58,7 +80,7 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
       { db, clock, log, signal },
       Object.keys(bells),
       (channel) => {
-        if (channel in bells) bells[channel as keyof typeof bells].ring();
+        bells[channel]?.ring();
       },
       ringAll,
     ),
