@@ -32,6 +32,9 @@ describe("OpenAPI", () => {
     expect(document.paths["/api/v1/tasks"].post.requestBody.content["application/json"].schema.required).toContain(
       "steps",
     );
+    const webhook = document.paths["/api/v1/webhooks/ghosthands/deploy"].post;
+    expect(JSON.stringify(webhook.requestBody)).toContain("image_tag");
+    expect(Object.keys(webhook.responses)).toEqual(["200", "4XX"]);
     const page = await api.call({ url: "/docs/", as: null });
     expect(page.statusCode).toBe(200);
     expect(page.headers["content-type"]).toContain("text/html");

@@ -52,7 +52,11 @@ export function mount<R extends Route>(
       security: securityOf(route),
     },
     ...(options.bodyLimitBytes ? { bodyLimit: options.bodyLimitBytes } : {}),
-    config: { access: route.access, ...(options.uncounted ? { rateLimit: false } : {}) },
+    config: {
+      access: route.access,
+      ...(route.rawBody ? { rawBody: route.rawBody } : {}),
+      ...(options.uncounted ? { rateLimit: false } : {}),
+    },
     handler: async (request, reply) => {
       if (route.status) reply.code(route.status);
       // What the schemas of this very route gave: the types say the same.

@@ -1,6 +1,7 @@
 import type { RouteAccess } from "@valet/contracts";
 import { type Role, UserError } from "@valet/shared";
 import type { FastifyRequest } from "fastify";
+import type { z } from "zod";
 
 /** A person or a program with an API token or a session. */
 export interface UserPrincipal {
@@ -22,6 +23,8 @@ declare module "fastify" {
   }
   interface FastifyContextConfig {
     access?: RouteAccess;
+    /** Documented only: the handler parses the bytes itself. */
+    rawBody?: z.ZodType;
   }
 }
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 /**
  * WebSocket /api/v1/ws. Every message has `eventId`; reconnect with `{"type":"resume","lastEventId":n}` (or ?lastEventId=n)
  * and the missed ones come first. First message from the client, unless the token came as subprotocol
- * `valet.token.<token>`: `{"type":"auth","token":"..."}`.
+ * `valet.token.<token>`: `{"type":"auth","token":"..."}`. A browser offers `valet.live` beside its token, and gets that back.
  */
 const base = { eventId: z.number().int() };
 export const liveEventSchema = z.discriminatedUnion("type", [

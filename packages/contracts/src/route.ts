@@ -16,6 +16,8 @@ export interface Route {
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
+  /** What a body looks like that the handler takes as raw bytes and parses itself, for the documentation. */
+  readonly rawBody?: z.ZodType;
   readonly response?: z.ZodType;
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineRoutes } from "./route.ts";
-import { deployWebhookReplySchema } from "./webhooks.ts";
+import { deployWebhookReplySchema, deployWebhookSchema, taskCallbackSchema } from "./webhooks.ts";
 
 /** Both take their body raw: the first is verified over its exact bytes before anything parses it. */
 export const webhookRoutes = defineRoutes({
@@ -10,6 +10,7 @@ export const webhookRoutes = defineRoutes({
     summary: "Deploy webhook of the GHOST-HANDS pipeline (X-GH-Webhook-Signature over the raw bytes)",
     tag: "webhooks",
     access: "signature",
+    rawBody: deployWebhookSchema,
     response: deployWebhookReplySchema,
   },
   taskCallback: {
@@ -18,6 +19,7 @@ export const webhookRoutes = defineRoutes({
     summary: "Task callback of GHOST-HANDS (X-GH-Service-Key)",
     tag: "webhooks",
     access: "signature",
+    rawBody: taskCallbackSchema,
     response: z.object({ received: z.literal(true) }),
   },
 });
