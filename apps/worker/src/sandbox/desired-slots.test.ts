@@ -66,6 +66,12 @@ const table: { name: string; plan: SlotPlan | null; seen: GenerationBrowsers[]; 
     want: { 7: { owned: [1], spare: false }, 8: { owned: [0], spare: true } },
   },
   {
+    name: "a spare that is about to become a slot is not one that exists: the next one waits for the old browser",
+    plan: plan(8, [8, 7]),
+    seen: [browsers(7, ["preparing", "busy"]), browsers(8, [], { spare: "ready" })],
+    want: { 7: { owned: [1], spare: false }, 8: { owned: [0], spare: false } },
+  },
+  {
     name: "rolled back: the old generation waits for the newer one's spare to close",
     plan: plan(7, [8, 7]),
     seen: [browsers(7, ["closed", "ready"]), browsers(8, ["busy"], { state: "draining", spare: "ready" })],

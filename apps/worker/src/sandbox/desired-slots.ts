@@ -51,13 +51,23 @@ function spareCandidate(plan: SlotPlan, live: readonly GenerationBrowsers[]): nu
 }
 
 function maySpare(plan: SlotPlan, candidate: GenerationBrowsers, live: readonly GenerationBrowsers[]): boolean {
-  // One that exists already is kept: closing and reopening it would only cost time.
-  if (candidate.spare === "preparing" || candidate.spare === "ready") return true;
+  // One that exists is kept: closing and reopening it would only cost time. One that is about to become a slot is spent.
+  if (isOpenSpare(candidate) && missingSlots(plan, candidate).length === 0) return true;
   return live.every((other) => other.generation === candidate.generation || !holdsForeignBrowser(plan, other));
 }
 
 function holdsForeignBrowser(plan: SlotPlan, other: GenerationBrowsers): boolean {
-  if (other.spare === "preparing" || other.spare === "ready") return true;
+  if (isOpenSpare(other)) return true;
   const owned = new Set(ownedBy(plan, other.generation));
   return other.slots.some(({ index, state }) => state !== "closed" && !owned.has(index));
+}
+
+function isOpenSpare({ spare }: GenerationBrowsers): boolean {
+  return spare === "preparing" || spare === "ready";
+}
+
+/** Slots it owns and has no browser for yet. */
+function missingSlots(plan: SlotPlan, { generation, slots }: GenerationBrowsers): number[] {
+  const open = new Set(slots.filter(({ state }) => state !== "closed").map(({ index }) => index));
+  return ownedBy(plan, generation).filter((index) => !open.has(index));
 }
