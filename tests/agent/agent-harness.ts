@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { agentDeploySchema, type AgentDeploy, type AgentHealth, agentHealthSchema } from "@valet/contracts";
@@ -34,6 +35,11 @@ export interface Signing {
   headers?: Record<string, string>;
 }
 
+export interface PlainInit {
+  headers?: Record<string, string>;
+  body?: string;
+}
+
 export interface TestAgent {
   url: string;
   frontApi: string;
@@ -52,7 +58,7 @@ export interface TestAgent {
     signing?: Signing,
   ): Promise<{ status: number; body: Record<string, unknown> }>;
   /** A plain one. */
-  plain(method: string, path: string, init?: RequestInit): Promise<{ status: number; body: Record<string, unknown> }>;
+  plain(method: string, path: string, init?: PlainInit): Promise<{ status: number; body: Record<string, unknown> }>;
   health(): Promise<AgentHealth>;
   deploy(tag: string, more?: Record<string, unknown>): Promise<string>;
   /** Waits until the deploy's procedure is over. */
@@ -152,10 +158,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     start,
     kill,
     signed,
-    async plain(method, path, init = {}) {
-      const response = await fetch(path.startsWith("http") ? path : url + path, { method, ...init });
-      return { status: response.status, body: parse(await response.text()) };
-    },
+    plain: (method, path, init = {}) => plainRequest(method, path.startsWith("http") ? path : url + path, init),
     health: async () => agentHealthSchema.parse(await (await fetch(`${url}/health`)).json()),
     nextEpoch: () => (epoch += 1),
     async deploy(tag, more = {}) {
@@ -193,6 +196,22 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     throw error;
   }
   return agent;
+}
+
+/** As curl sends it: fetch would add a Sec-Fetch-* header of its own, as a browser does. */
+function plainRequest(method: string, url: string, { headers, body }: PlainInit) {
+  return new Promise<{ status: number; body: Record<string, unknown> }>((resolve, reject) => {
+    const sent = httpRequest(url, { method, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.once("error", reject);
+      response.once("end", () =>
+        resolve({ status: response.statusCode ?? 0, body: parse(Buffer.concat(chunks).toString("utf8")) }),
+      );
+    });
+    sent.once("error", reject);
+    sent.end(body);
+  });
 }
 
 function parse(text: string): Record<string, unknown> {

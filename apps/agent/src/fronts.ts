@@ -49,7 +49,7 @@ async function answerWorker(
     case "POST /worker/drain":
     case "POST /worker/undrain": {
       // A page in one of this host's browsers could post here too, but not without these headers.
-      if (request.headers.origin !== undefined || request.headers["sec-fetch-mode"] !== undefined) {
+      if (request.headers.origin !== undefined || request.headers["sec-fetch-site"] !== undefined) {
         return sendJson(response, 403, { error: "forbidden", message: "not for web pages" });
       }
       return drainAll(generations, route === "POST /worker/drain", response);
