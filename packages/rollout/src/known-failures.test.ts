@@ -36,7 +36,20 @@ describe("failures this engine must not have", () => {
     expect(isDrained(seen(0))).toBe(true);
   });
 
-  it("F08: a host that reports no jobs but still accepts is not drained, nor is one with a reserved slot", async () => {
+  it("F08: zero jobs is not drained while the host accepts or a slot is reserved for it", async () => {
+    const world = await makeRunningWorld(["a"]);
+    const facts = (await world.store.facts(world.deploy("first"))).sandboxes[0];
+    if (!facts) throw new Error("no facts");
+    const health = { ...world.host("a").health(), activeWorkers: 0 };
+    const seen = { kind: "seen" as const, refusal: null };
+    expect(isDrained({ ...seen, health: { ...health, accepting: true }, facts })).toBe(false);
+    const idle = { ...health, accepting: false };
+    expect(isDrained({ ...seen, health: idle, facts })).toBe(true);
+    const slots = [{ index: 0, generation: 1, state: "reserved" as const }];
+    expect(isDrained({ ...seen, health: idle, facts: { ...facts, slots } })).toBe(false);
+  });
+
+  it("F08: a host in queue mode that goes on accepting is told to drain again, not replaced", async () => {
     const world = await makeRunningWorld(["a"]);
     world.addDeploy("second", "v2", { ...stopFirst, drainDeadlineAction: "wait" });
     await world.until(() => world.deploy("second").hosts[0]?.step === "draining");
@@ -108,7 +121,10 @@ describe("failures this engine must not have", () => {
     world.addDeploy("third", "latest");
     await world.until(() => world.deploy("third").state === "rolled_back");
     expect(world.deploy("third").previousDigest).toBe(digestOf("v1"));
-    for (const name of ["a", "b"]) expect(world.host(name).health().imageDigest).toBe(digestOf("v1"));
+    for (const name of ["a", "b"]) {
+      expect(world.host(name).health().imageDigest).toBe(digestOf("v1"));
+      expect(world.host(name).generations.map((one) => one.imageDigest)).not.toContain(digestOf("v3"));
+    }
   });
 
   it("F16: an abort that comes while a pass is under way is not overwritten by that pass", async () => {
