@@ -1,3 +1,4 @@
+import { routes } from "@valet/contracts";
 import { createLoginLink } from "@valet/db";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TestApi, makeTestApi } from "./testing/test-api.ts";
@@ -29,6 +30,10 @@ describe("OpenAPI", () => {
     expect(Object.keys(document.paths)).toEqual(
       expect.arrayContaining(["/api/v1/tasks/{id}/why", "/api/v1/webhooks/ghosthands/deploy", "/api/v1/health"]),
     );
+    for (const { method, path } of Object.values(routes)) {
+      const described = document.paths[path.replace(/:([A-Za-z]+)/g, "{$1}")]?.[method.toLowerCase()];
+      expect(described?.summary, `${method} ${path}`).toBeTruthy();
+    }
     expect(document.paths["/api/v1/tasks"].post.requestBody.content["application/json"].schema.required).toContain(
       "steps",
     );

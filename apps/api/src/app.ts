@@ -11,6 +11,7 @@ import { makeBeats } from "./beats.ts";
 import { installClosing } from "./closing.ts";
 import { installContentTypes } from "./content-types.ts";
 import type { ApiContext } from "./context.ts";
+import { installCors } from "./cors.ts";
 import { installDashboard } from "./dashboard.ts";
 import { installErrorTranslator } from "./error-translator.ts";
 import { makeLiveHub } from "./live/hub.ts";
@@ -81,6 +82,7 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
   installClosing(app);
   installRequestLog(app);
   installErrorTranslator(app);
+  installCors(app, config.VALET_WEB_ORIGINS);
   installValidation(app);
   installContentTypes(app);
   await app.register(helmet, {

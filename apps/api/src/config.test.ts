@@ -29,6 +29,8 @@ test.each([
   ["VALET_ENVIRONMENT", "qa"],
   ["VALET_LEASE_MS", "-1"],
   ["LOG_LEVEL", "loud"],
+  ["VALET_WEB_ORIGINS", "https://web.example/app"],
+  ["VALET_ROLLOUT_DEFAULTS", '{"maxParallel":0}'],
 ])("a wrong %s (%s) is named", (name, value) => {
   expect(() => readConfig({ ...good, [name]: value })).toThrow(name);
 });

@@ -9,6 +9,16 @@ const secret = (min: number) =>
     .transform((value) => new Secret(value));
 /** An empty variable counts as absent: compose and systemd files often leave one behind. */
 const optional = <T extends z.ZodType>(schema: T) => z.preprocess((v) => (v === "" ? undefined : v), schema.optional());
+/** Comma list. */
+const list = z
+  .string()
+  .default("")
+  .transform((text) =>
+    text
+      .split(",")
+      .map((one) => one.trim())
+      .filter((one) => one !== ""),
+  );
 const number = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
 const environmentVariables = z.object({
@@ -41,15 +51,12 @@ const environmentVariables = z.object({
   /** Folder of the built dashboard, served at /; absent: nginx serves it elsewhere. */
   VALET_WEB_DIR: optional(z.string().min(1)),
   /** Comma list of host[:port] that tasks may open although their address is private. */
-  VALET_ALLOWED_PRIVATE_HOSTS: z
-    .string()
-    .default("")
-    .transform((list) =>
-      list
-        .split(",")
-        .map((host) => host.trim())
-        .filter((host) => host !== ""),
-    ),
+  VALET_ALLOWED_PRIVATE_HOSTS: list,
+  /** Comma list of origins (`https://host`) whose dashboard may call this API; absent: our own only. */
+  VALET_WEB_ORIGINS: list.refine(
+    (origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+    "origins only, as https://host, without a path",
+  ),
   /** Requests a minute that one token (or one address without a token) may send; sandbox sessions are not counted. */
   VALET_RATE_LIMIT_PER_MINUTE: number(1, 10_000_000).default(30_000),
   /** Comma list of proxy addresses whose X-Forwarded-For is believed; absent: nobody's. */
