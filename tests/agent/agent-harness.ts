@@ -107,11 +107,8 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
     const log = openSync(logFile, "a");
     child = spawn(process.execPath, [options.program], { env, stdio: ["ignore", log, log], cwd: dataDir });
     const ready = async () => (child?.exitCode !== null || (await fetch(`${url}/health`)).ok ? true : undefined);
-    try {
-      await waitFor("the agent", ready, { deadlineMs: 10_000 });
-    } finally {
-      if (child.exitCode !== null) throw new Error(`the agent ended: ${readFileSync(logFile, "utf8").slice(-1000)}`);
-    }
+    await waitFor("the agent", ready, { deadlineMs: 10_000 });
+    if (child.exitCode !== null) throw new Error(`the agent ended: ${readFileSync(logFile, "utf8").slice(-1000)}`);
   }
 
   async function kill(signal: NodeJS.Signals): Promise<void> {

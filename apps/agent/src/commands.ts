@@ -5,7 +5,7 @@ import {
   agentSettleCommandSchema,
   imageTagSchema,
 } from "@valet/contracts";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Caller as IdentifiedCaller } from "./authenticate.ts";
 import type { AppDeps } from "./app.ts";
 

@@ -90,10 +90,10 @@ export function openHost(config: HostConfig, clock: Clock, log: Host["log"]): Op
       await Promise.all(loops);
       if (!end) return;
       const units = runtime.known();
-      await Promise.all(
-        units.filter((unit) => !unit.endsWith("-api")).map((unit) => supervisor.release(unit, config.stopGraceMs)),
-      );
-      await Promise.all(units.filter((unit) => unit.endsWith("-api")).map((unit) => supervisor.release(unit, 2000)));
+      const graceMs = Math.min(config.stopGraceMs, longestGoodbyeMs);
+      const release = (unit: string) => supervisor.release(unit, graceMs);
+      await Promise.all(units.filter((unit) => !unit.endsWith("-api")).map(release));
+      await Promise.all(units.filter((unit) => unit.endsWith("-api")).map(release));
       for (const dir of [config.ghDataDir, ...targetedWorkers.dataDirs()]) await sweepProfiles(dir, () => true);
     },
   };
