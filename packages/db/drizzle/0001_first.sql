@@ -185,7 +185,7 @@ CREATE TABLE slots (
 
 -- Every change of a slot, written by a trigger: capacity is read from here afterwards, not from counters. `gone`: the slot was removed.
 CREATE TABLE slot_changes (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id bigint GENERATED ALWAYS AS IDENTITY,
   sandbox_id uuid NOT NULL,
   index integer NOT NULL,
   generation integer,
@@ -236,7 +236,7 @@ CREATE TABLE attempts (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 -- No index on lease_expires_at: a renewal stays HOT, and only open attempts are ever looked through.
 CREATE INDEX attempts_open ON attempts (sandbox_id) WHERE ended_at IS NULL;
-CREATE INDEX attempts_by_sandbox ON attempts (sandbox_id, reserved_at);
+CREATE INDEX attempts_ended ON attempts (ended_at) WHERE ended_at IS NOT NULL;
 -- Two open attempts of one task cannot be.
 CREATE UNIQUE INDEX attempts_one_open ON attempts (task_id) WHERE ended_at IS NULL;
 
@@ -256,7 +256,7 @@ CREATE TABLE permits (
 );
 
 CREATE TABLE task_events (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id bigint GENERATED ALWAYS AS IDENTITY,
   task_id uuid NOT NULL,
   fence bigint NOT NULL,
   -- From the GH worker's journal, from 1. Events of the control plane itself have negative numbers.
@@ -264,7 +264,7 @@ CREATE TABLE task_events (
   type text NOT NULL,
   data jsonb NOT NULL DEFAULT '{}',
   at timestamptz NOT NULL DEFAULT now(),
-  UNIQUE (task_id, fence, seq)
+  PRIMARY KEY (task_id, fence, seq)
 );
 
 CREATE TABLE artifacts (

@@ -1,8 +1,7 @@
 import { err, ok } from "@valet/shared";
 import type { LeaseTimes, Result } from "@valet/shared";
 import type { AttemptKey } from "../heartbeat.ts";
-import { lockSandbox } from "../lock-sandbox.ts";
-import type { Tx } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 
 export interface StaleFence {
   kind: "stale_fence";
@@ -20,11 +19,11 @@ export interface AcknowledgeMany {
 
 /** The sandbox took the attempt: task `running`, slot `occupied`. Again for the same open attempt: the same answer. */
 export async function acknowledge(
-  tx: Tx,
+  sql: Sql,
   input: { sandboxId: string; ref: AttemptKey; times: LeaseTimes },
 ): Promise<Result<Acknowledged, StaleFence>> {
   const { sandboxId, ref, times } = input;
-  const answer = (await acknowledgeMany(tx, { sandboxId, refs: [ref], times })).get(ref.taskId);
+  const answer = (await acknowledgeMany(sql, { sandboxId, refs: [ref], times })).get(ref.taskId);
   if (answer) return ok(answer);
   return err({
     kind: "stale_fence",
@@ -32,19 +31,19 @@ export async function acknowledge(
   });
 }
 
-/** The same for many at once, by task id; what is not in the answer was stale. */
-export async function acknowledgeMany(tx: Tx, input: AcknowledgeMany): Promise<Map<string, Acknowledged>> {
+/** The same for many at once, by task id; what is not in the answer was stale. One statement, which takes the sandbox's lock first. */
+export async function acknowledgeMany(sql: Sql, input: AcknowledgeMany): Promise<Map<string, Acknowledged>> {
   const { sandboxId, refs, times } = input;
-  if (!(await lockSandbox(tx, sandboxId))) return new Map();
-  const { rows } = await tx.query<{ taskId: string; attempt: number }>(
-    `WITH ref AS (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[]) AS r (task_id, fence, lease_id)),
+  const { rows } = await sql.query<{ taskId: string; attempt: number }>(
+    `WITH box AS MATERIALIZED (SELECT id FROM sandboxes WHERE id = $1 FOR NO KEY UPDATE),
+     ref AS (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[]) AS r (task_id, fence, lease_id)),
      taken AS (
        UPDATE attempts a SET acknowledged_at = coalesce(a.acknowledged_at, now()),
          number = CASE WHEN a.acknowledged_at IS NULL THEN t.attempt_count + 1 ELSE a.number END,
          lease_expires_at = now() + $5 * interval '1 millisecond',
          worker_boot_id = coalesce(a.worker_boot_id, (SELECT g.worker_boot_id FROM generations g
            WHERE g.sandbox_id = a.sandbox_id AND g.number = a.generation))
-       FROM ref JOIN tasks t ON t.id = ref.task_id
+       FROM box CROSS JOIN ref JOIN tasks t ON t.id = ref.task_id
        WHERE a.task_id = ref.task_id AND a.fence = ref.fence AND a.lease_id = ref.lease_id AND a.sandbox_id = $1
          AND a.ended_at IS NULL AND t.fence = a.fence
        RETURNING a.task_id, a.number, a.fence),

@@ -6,6 +6,8 @@ export interface EligibleSandbox {
   id: string;
   environment: Environment;
   labels: Record<string, string>;
+  /** Changes with every cordon and plan: a reservation stands only on the revision it was made on. */
+  planRevision: number;
   freeSlots: { index: number; generation: number }[];
 }
 
@@ -38,7 +40,7 @@ export async function sandboxesWithFreeSlots(
   environment?: Environment,
 ): Promise<EligibleSandbox[]> {
   const { rows } = await sql.query<EligibleSandbox>(
-    `SELECT s.id, s.environment, s.labels,
+    `SELECT s.id, s.environment, s.labels, s.plan_revision AS "planRevision",
        jsonb_agg(jsonb_build_object('index', l.index, 'generation', l.generation) ORDER BY l.index) AS "freeSlots"
      ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
      GROUP BY s.id`,

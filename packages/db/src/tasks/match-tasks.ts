@@ -8,6 +8,7 @@ export interface Match {
   sandboxId: string;
   slot: number;
   generation: number;
+  planRevision: number;
 }
 
 /**
@@ -75,7 +76,9 @@ export function matchTasks(
         free,
       ) ?? (head.avoid.length > 0 && !hasAlternative(head, placement) ? emptiest(fitting, free) : undefined);
     const slot = sandbox && free.get(sandbox.id)?.shift();
-    if (sandbox && slot) matches.push({ head, sandboxId: sandbox.id, slot: slot.index, generation: slot.generation });
+    if (!sandbox || !slot) continue;
+    const { id: sandboxId, planRevision } = sandbox;
+    matches.push({ head, sandboxId, planRevision, slot: slot.index, generation: slot.generation });
   }
   return matches;
 }

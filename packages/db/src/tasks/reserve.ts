@@ -1,5 +1,5 @@
 import type { Environment, LeaseTimes } from "@valet/shared";
-import type { Tx } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 import { eligibleSandboxes, sandboxesWithFreeSlots } from "./eligible-sandboxes.ts";
 import type { EligibleSandbox } from "./eligible-sandboxes.ts";
 import { inTurn, matchTasks, placeableClasses } from "./match-tasks.ts";
@@ -31,56 +31,70 @@ export interface ReserveInput {
 
 const lockKey = 7_261_003;
 const mostClasses = 200;
+const mostTries = 3;
 
 /**
- * Gives queued tasks to free slots: tenants in turn, each one's oldest first, at most `limit`. Control worker only; replicas
- * take turns. Its cost depends on free slots, tenants and kinds of placement, not on how many tasks wait.
+ * Gives queued tasks to free slots: tenants in turn, each one's oldest first, at most `limit`. Control worker only. Its cost
+ * depends on free slots, tenants and kinds of placement, not on how many tasks wait. What is read is checked again by the one
+ * statement that writes, so it needs no transaction around it, and replicas that reserve at once only lose time.
  */
-export async function reserveTasks(tx: Tx, input: ReserveInput): Promise<ReserveResult> {
-  await tx.query("SELECT pg_advisory_xact_lock($1)", [lockKey]);
-  const listed = await queuedClasses(tx, mostClasses + 1, input.environment);
-  if (listed.length === 0) return { reservations: [], more: false };
-  const sandboxes = await sandboxesWithFreeSlots(tx, input.times, input.environment);
+export async function reserveTasks(sql: Sql, input: ReserveInput): Promise<ReserveResult> {
+  for (let tries = 1; ; tries += 1) {
+    const { reservations, matched, free } = await tryReserve(sql, input);
+    if (reservations.length > 0) return { reservations, more: free > reservations.length };
+    // Another one took all of it between reading and writing.
+    if (matched === 0 || tries === mostTries) return { reservations, more: matched > 0 };
+  }
+}
+
+async function tryReserve(
+  sql: Sql,
+  input: ReserveInput,
+): Promise<{ reservations: Reservation[]; matched: number; free: number }> {
+  const none = { reservations: [], matched: 0, free: 0 };
+  await sql.query("SELECT pg_advisory_xact_lock($1)", [lockKey]);
+  const listed = await queuedClasses(sql, mostClasses + 1, input.environment);
+  if (listed.length === 0) return none;
+  const sandboxes = await sandboxesWithFreeSlots(sql, input.times, input.environment);
   const classes = placeableClasses(listed, listed.length <= mostClasses, sandboxes);
-  if (classes.length === 0) return { reservations: [], more: false };
-  const freeCount = sandboxes.reduce((sum, sandbox) => sum + sandbox.freeSlots.length, 0);
-  const limit = Math.min(input.limit, freeCount);
-  const heads = inTurn(await queueHeads(tx, classes, limit));
-  const matches = matchTasks(heads, classes, sandboxes, await alternatives(tx, heads, input.times)).slice(0, limit);
-  if (matches.length === 0) return { reservations: [], more: false };
-  const reservations = await writeReservations(tx, matches, input.times);
-  return { reservations, more: freeCount > reservations.length && reservations.length > 0 };
+  if (classes.length === 0) return none;
+  const free = sandboxes.reduce((sum, sandbox) => sum + sandbox.freeSlots.length, 0);
+  const limit = Math.min(input.limit, free);
+  const heads = inTurn(await queueHeads(sql, classes, limit));
+  const matches = matchTasks(heads, classes, sandboxes, await alternatives(sql, heads, input.times)).slice(0, limit);
+  if (matches.length === 0) return none;
+  return { reservations: await writeReservations(sql, matches, input.times), matched: matches.length, free };
 }
 
 /** Asks once whether a task that avoids sandboxes has another one to go to, be it busy now. */
 async function alternatives(
-  tx: Tx,
+  sql: Sql,
   heads: readonly QueueHead[],
   times: LeaseTimes,
 ): Promise<(head: QueueHead, placement: QueueClass) => boolean> {
   if (heads.every((head) => head.avoid.length === 0)) return () => true;
-  const all: Pick<EligibleSandbox, "id" | "environment" | "labels">[] = await eligibleSandboxes(tx, times);
+  const all: Pick<EligibleSandbox, "id" | "environment" | "labels">[] = await eligibleSandboxes(sql, times);
   return (head, placement) =>
     all.some((one) => one.environment === head.environment && !head.avoid.includes(one.id) && fits(placement, one));
 }
 
 /**
- * Takes the locks in order (sandboxes, slots, tasks), drops what changed since it was read, and writes the rest. The cordon is
- * looked for again under the lock: from a cordon's commit on nothing is reserved.
+ * Takes the locks in order (sandboxes, slots, tasks), drops what changed since it was read, and writes the rest. A cordon moves the
+ * sandbox's plan revision, which is compared again once the row is locked: from a cordon's commit on nothing is reserved.
  */
-async function writeReservations(tx: Tx, matches: readonly Match[], times: LeaseTimes): Promise<Reservation[]> {
-  const sandboxIds = [...new Set(matches.map((match) => match.sandboxId))];
-  await tx.query("SELECT id FROM sandboxes WHERE id = ANY($1::uuid[]) ORDER BY id FOR SHARE", [sandboxIds]);
-  const { rows } = await tx.query<Reservation>(
+async function writeReservations(sql: Sql, matches: readonly Match[], times: LeaseTimes): Promise<Reservation[]> {
+  const { rows } = await sql.query<Reservation>(
     `WITH want AS (
-       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[])
-         AS w (task_id, sandbox_id, slot_index, generation, lease_id, fence)),
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[], $8::bigint[])
+         AS w (task_id, sandbox_id, slot_index, generation, lease_id, fence, plan_revision)),
+     box AS MATERIALIZED (
+       SELECT s.id FROM sandboxes s JOIN (SELECT DISTINCT sandbox_id, plan_revision FROM want) w ON w.sandbox_id = s.id
+       WHERE s.plan_revision = w.plan_revision AND s.state IN ('active', 'deploying')
+       ORDER BY s.id FOR SHARE OF s),
      slot AS MATERIALIZED (
-       SELECT l.id, w.task_id FROM want w
+       SELECT l.id, w.task_id FROM box JOIN want w ON w.sandbox_id = box.id
          JOIN slots l ON l.sandbox_id = w.sandbox_id AND l.index = w.slot_index
-         JOIN sandboxes s ON s.id = w.sandbox_id AND s.state IN ('active', 'deploying')
        WHERE l.state = 'accepting' AND l.generation = w.generation
-         AND NOT EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = w.sandbox_id)
        FOR NO KEY UPDATE OF l SKIP LOCKED),
      task AS MATERIALIZED (
        SELECT t.id, t.tenant_id FROM slot JOIN want w USING (task_id) JOIN tasks t ON t.id = w.task_id
@@ -118,6 +132,7 @@ async function writeReservations(tx: Tx, matches: readonly Match[], times: Lease
       matches.map(() => crypto.randomUUID()),
       matches.map((match) => match.head.fence),
       times.leaseMs,
+      matches.map((match) => match.planRevision),
     ],
   );
   return rows;
