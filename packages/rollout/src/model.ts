@@ -1,6 +1,6 @@
 import { agentDeployPhases } from "@valet/contracts";
-import { deployActionNames, deployStates, environments, hostOrders, hostStepStates, services } from "@valet/shared";
-import type { RolloutKnobs } from "@valet/shared";
+import { deployActionNames } from "@valet/shared";
+import type { DeployState, Environment, HostOrder, HostStepState, RolloutKnobs, Service } from "@valet/shared";
 import { z } from "zod";
 
 /**
@@ -9,15 +9,15 @@ import { z } from "zod";
  */
 export interface DeployDocument {
   id: string;
-  environment: (typeof environments)[number];
-  service: (typeof services)[number];
+  environment: Environment;
+  service: Service;
   imageTag: string;
   /** Pinned once resolved; every host is told this digest from then on. */
   imageDigest: string | null;
   /** The last COMPLETED release when this deploy started: the only thing hosts are ever sent back to. */
   previousTag: string | null;
   previousDigest: string | null;
-  state: (typeof deployStates)[number];
+  state: DeployState;
   stateReason: string;
   /** Guards every save: a document that was changed meanwhile is never overwritten. */
   revision: number;
@@ -36,8 +36,8 @@ export interface DeployDocument {
 export interface HostStep {
   sandboxId: string;
   name: string;
-  step: (typeof hostStepStates)[number];
-  order: (typeof hostOrders)[number];
+  step: HostStepState;
+  order: HostOrder;
   /** What happened or what it waits for, for people; a host's own failure message verbatim. */
   reason: string;
   oldGeneration: number | null;

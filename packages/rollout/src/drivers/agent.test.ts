@@ -13,8 +13,11 @@ afterEach(async () => {
   for (const agent of open.splice(0)) await agent.close();
 });
 
-async function start(timeoutMs = 2000) {
-  const registry = new Map([["v1", { digest: digestOf("v1"), fetchMs: 20, bootMs: 20 }]]);
+async function start(timeoutMs = 20_000) {
+  const registry = new Map([
+    ["v1", { digest: digestOf("v1"), fetchMs: 20, bootMs: 20 }],
+    ["slow", { digest: digestOf("slow"), fetchMs: 3_600_000 }],
+  ]);
   const host: FakeHost = makeFakeHost("a", { clock: systemClock, registry });
   const agent = await startFakeAgent(host, key);
   open.push(agent);
@@ -30,7 +33,7 @@ describeDriver("agent over signed HTTP", async () => {
     goodTag: "v1",
     missingTag: "v9",
     async settle(done) {
-      for (let n = 0; n < 200; n += 1) {
+      for (let n = 0; n < 1000; n += 1) {
         if (await done()) return;
         await systemClock.sleep(10);
       }
@@ -77,9 +80,8 @@ describe("the agent driver", () => {
   });
 
   it("busy is told apart from refused, and both keep the agent's words", async () => {
-    const { driver, host } = await start();
-    const command = { image_tag: "v1", order: "start-first" as const };
-    host.install("v1");
+    const { driver } = await start();
+    const command = { image_tag: "slow", order: "start-first" as const };
     await driver.deploy({ sandboxId: "a", deployId: "d1", epoch: 1 }, command, signal);
     expect(await driver.deploy({ sandboxId: "a", deployId: "d2", epoch: 2 }, command, signal)).toMatchObject({
       ok: false,

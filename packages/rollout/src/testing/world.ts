@@ -44,7 +44,7 @@ export function makeWorld(names: readonly string[], options: { slots?: number; e
   for (const name of names) {
     const attemptsOn = (generation: number) =>
       sandboxOf(name).openAttempts.filter((attempt) => attempt.generation === generation).length;
-    const host = makeFakeHost(name, { clock, registry, capacityTaken: attemptsOn });
+    const host = makeFakeHost(name, { clock, registry, jobsOn: attemptsOn });
     hosts.set(name, host);
     store.sandboxes.set(name, freshSandbox(name, environment, options.slots ?? 2));
   }
