@@ -69,7 +69,7 @@ export function makeIntake(deps: IntakeDeps): Intake {
       for (const assignment of assignments) {
         if (!assignment.acknowledged) deps.start("acknowledge_failed", deps.acknowledge(assignment));
         else if (!book.get(assignment) && !book.hasEnded(assignment)) {
-          const { taskId, fence, leaseId, generation } = assignment;
+          const { taskId, fence, generation } = assignment;
           log.info({ event: "attempt_adopted", taskId, fence, generation });
           book.hold(adopted(assignment, clock.monotonicMs()));
         }
