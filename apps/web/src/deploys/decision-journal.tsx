@@ -1,6 +1,7 @@
 import type { DeployView } from "@valet/contracts";
 import { Button, ClockTime } from "@valet/ui";
 import { useState } from "react";
+import { IdText } from "../lists/id-text.tsx";
 
 type Decision = DeployView["decisions"][number];
 const shownAtFirst = 40;
@@ -35,7 +36,9 @@ function DecisionRow(props: { decision: Decision }) {
       <span className="text-muted">
         <ClockTime at={decision.at} />
       </span>
-      <span>{decision.summary}</span>
+      <span>
+        <IdText text={decision.summary} plain={hasFacts} />
+      </span>
       <span className="col-start-2 text-xs text-muted sm:col-start-3">{decision.actor}</span>
     </span>
   );

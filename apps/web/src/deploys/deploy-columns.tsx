@@ -3,6 +3,7 @@ import { createColumnHelper } from "@tanstack/react-table";
 import type { DeploySummary } from "@valet/contracts";
 import { Age, deployTones, Duration, Release, StateMark } from "@valet/ui";
 import { HostsBar } from "./hosts-bar.tsx";
+import { IdText } from "../lists/id-text.tsx";
 
 const column = createColumnHelper<DeploySummary>();
 
@@ -35,7 +36,9 @@ export const deployColumns = [
     cell: ({ row: { original: deploy } }) => (
       <>
         <StateMark state={deploy.state} tone={deployTones[deploy.state]} />
-        <span className="block truncate text-xs text-muted">{deploy.waitingOn[0] ?? deploy.stateReason}</span>
+        <span className="block truncate text-xs text-muted">
+          <IdText text={deploy.waitingOn[0] ?? deploy.stateReason} plain />
+        </span>
       </>
     ),
   }),

@@ -12,6 +12,7 @@ import { DeployMeasures } from "./deploy-measures.tsx";
 import { HostList } from "./host-list.tsx";
 import { KnobFacts } from "./knob-facts.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
+import { IdText } from "../lists/id-text.tsx";
 
 const route = getRouteApi("/shell/deploys/$deployId");
 
@@ -49,7 +50,9 @@ export function DeployDetail(props: { deploy: DeployView }) {
           </h1>
           <div className="mt-1 flex flex-wrap items-baseline gap-x-3 gap-y-1">
             <StateMark state={deploy.state} tone={deployTones[deploy.state]} size="large" />
-            <span className="text-base text-muted">{deploy.stateReason}</span>
+            <span className="text-base text-muted">
+              <IdText text={deploy.stateReason} />
+            </span>
           </div>
         </div>
         <DeployButtons deploy={deploy} />
@@ -86,7 +89,9 @@ function WaitingOn(props: { waitingOn: readonly string[] }) {
       </h2>
       <ul className="mt-1 space-y-0.5">
         {props.waitingOn.map((whom) => (
-          <li key={whom}>{whom}</li>
+          <li key={whom}>
+            <IdText text={whom} />
+          </li>
         ))}
       </ul>
     </div>

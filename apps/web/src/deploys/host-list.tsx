@@ -9,6 +9,7 @@ import {
   ToneShape,
   useRowWindow,
 } from "@valet/ui";
+import { IdText } from "../lists/id-text.tsx";
 
 type Host = DeployView["hosts"][number];
 
@@ -62,7 +63,11 @@ function HostRow(props: { host: Host; targetDigest: string | null }) {
       </div>
       <div className="min-w-0">
         <StepTrack order={host.order} step={host.step} hasNewGeneration={host.newGeneration !== null} />
-        {text === "" ? null : <p className="mt-1 text-xs text-muted">{text}</p>}
+        {text === "" ? null : (
+          <p className="mt-1 text-xs text-muted">
+            <IdText text={text} />
+          </p>
+        )}
       </div>
       <div className="min-w-0 text-xs text-muted">
         <p>

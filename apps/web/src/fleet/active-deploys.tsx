@@ -6,6 +6,7 @@ import { useApp } from "../app-context.tsx";
 import { useFallbackIntervalMs } from "../live/live-provider.tsx";
 import { useMay } from "../me.ts";
 import { keys } from "../query-keys.ts";
+import { IdText } from "../lists/id-text.tsx";
 
 const calling: readonly DeployState[] = [...activeDeployStates, "awaiting_trigger", "awaiting_approval"];
 
@@ -40,7 +41,7 @@ export function ActiveDeploys() {
               {deploy.hostsFailed > 0 ? `, ${deploy.hostsFailed} failed` : ""}
             </span>
             <span className="min-w-0 flex-1 basis-60 truncate text-muted">
-              {deploy.waitingOn[0] ?? deploy.stateReason}
+              <IdText text={deploy.waitingOn[0] ?? deploy.stateReason} plain />
             </span>
           </Link>
         </li>

@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { SandboxView } from "@valet/contracts";
 import { Age, generationTones, sandboxTones, shortDigest, SlotCells, StateMark, ToneShape, words } from "@valet/ui";
 import { CordonButton } from "./cordon-button.tsx";
+import { IdText } from "../lists/id-text.tsx";
 
 /** One sandbox: who it is, how it is, its slots, and the generations behind them. */
 export function SandboxRow(props: { sandbox: SandboxView }) {
@@ -51,7 +52,11 @@ function Condition(props: { sandbox: SandboxView }) {
         <StateMark state={sandbox.state} tone={sandboxTones[sandbox.state]} />
         {sandbox.quarantined ? <StateMark state="quarantined" tone="attention" /> : null}
       </p>
-      {sandbox.stateReason !== "" && sandbox.state !== "active" ? <p>{sandbox.stateReason}</p> : null}
+      {sandbox.stateReason !== "" && sandbox.state !== "active" ? (
+        <p>
+          <IdText text={sandbox.stateReason} />
+        </p>
+      ) : null}
       <p>
         {sandbox.reachable ? (
           sandbox.sessionLive ? (

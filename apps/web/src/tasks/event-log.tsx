@@ -39,10 +39,12 @@ export function EventLog(props: { events: readonly TaskEvent[]; stream: StreamSt
 
 export function eventWords(event: TaskEvent): string {
   const step = stepIndexOf(event);
-  const name = typeof event.data["name"] === "string" ? ` ${event.data["name"]}` : "";
+  const name = typeof event.data["name"] === "string" ? ` (${event.data["name"]})` : "";
   const status =
     event.type === "finished" && typeof event.data["status"] === "string" ? ` ${words(event.data["status"])}` : "";
   const message = messageOf(event);
-  const about = step === null ? words(event.type) : `step ${step + 1} ${words(event.type).replace(/^step /, "")}`;
-  return `${about}${status}${name}${message ? `: ${message}` : ""}`;
+  const isStep = event.type.startsWith("step_");
+  const what = isStep ? `${name} ${words(event.type).replace(/^step /, "")}` : ` ${words(event.type)}${name}`;
+  const about = step === null ? words(event.type) : `step ${step + 1}${what}`;
+  return `${about}${status}${message ? `: ${message}` : ""}`;
 }

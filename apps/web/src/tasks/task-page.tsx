@@ -15,6 +15,7 @@ import { TaskButtons } from "./task-buttons.tsx";
 import { useTaskEvents } from "./use-task-events.ts";
 import { WhyWaiting } from "./why-waiting.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
+import { IdText } from "../lists/id-text.tsx";
 
 const route = getRouteApi("/shell/tasks/$taskId");
 
@@ -56,7 +57,9 @@ export function TaskDetail(props: { task: TaskView }) {
           </h1>
           <div className="mt-1 flex flex-wrap items-baseline gap-x-3 gap-y-1">
             <StateMark state={task.state} tone={taskTones[task.state]} size="large" />
-            <span className="text-base text-muted">{task.stateReason}</span>
+            <span className="text-base text-muted">
+              <IdText text={task.stateReason} />
+            </span>
             {task.cancelRequested && !isOver ? (
               <span className="text-base text-muted">cancel was asked for</span>
             ) : null}

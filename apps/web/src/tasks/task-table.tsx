@@ -3,6 +3,7 @@ import { createColumnHelper, getCoreRowModel, useReactTable } from "@tanstack/re
 import type { TaskSummary } from "@valet/contracts";
 import { Age, Duration, StateMark, taskTones } from "@valet/ui";
 import { DataTable } from "../lists/data-table.tsx";
+import { IdText } from "../lists/id-text.tsx";
 
 const sortable = ["createdAt", "enqueuedAt", "state", "priority"] as const;
 export interface TaskSort {
@@ -35,7 +36,7 @@ const columns = [
     header: "State",
     meta: { cell: "w-[38%] sm:w-[19%] lg:w-[13%]", isSortable: true },
     cell: ({ row: { original: task } }) => (
-      <span className="block truncate" title={task.stateReason}>
+      <span className="block truncate">
         <StateMark state={task.state} tone={taskTones[task.state]} />
         {task.cancelRequested && task.endedAt === null ? <span className="text-xs text-muted"> cancelling</span> : null}
       </span>
@@ -47,12 +48,17 @@ const columns = [
     meta: { cell: "w-[18%] sm:w-[8%] lg:w-[6%] text-right tabular-nums" },
     cell: ({ row: { original: task } }) => `${task.stepsDone}/${task.stepCount}`,
   }),
-  column.accessor("url", {
-    header: "Address",
+  column.display({
+    id: "detail",
+    header: "Reason or address",
     meta: { cell: "hidden sm:table-cell w-[20%] lg:w-[23%]" },
-    cell: ({ getValue }) => (
-      <span className="block truncate text-muted" title={getValue() ?? undefined}>
-        {(getValue() ?? "–").replace(/^https?:\/\//, "")}
+    cell: ({ row: { original: task } }) => (
+      <span className="block truncate text-muted">
+        {task.stateReason === "" ? (
+          (task.url ?? "").replace(/^https?:\/\//, "")
+        ) : (
+          <IdText text={task.stateReason} plain />
+        )}
       </span>
     ),
   }),

@@ -4,6 +4,7 @@ import { durationWords, ToneShape } from "@valet/ui";
 import { useApp } from "../app-context.tsx";
 import { useFallbackIntervalMs } from "../live/live-provider.tsx";
 import { keys } from "../query-keys.ts";
+import { IdText } from "../lists/id-text.tsx";
 
 /** What a waiting task waits for; nothing while it does not wait. */
 export function WhyWaiting(props: { task: TaskView }) {
@@ -24,7 +25,9 @@ export function WhyWaiting(props: { task: TaskView }) {
         <ToneShape tone="waiting" />
         Why it waits
       </h2>
-      <p className="mt-1">{why.message}</p>
+      <p className="mt-1">
+        <IdText text={why.message} />
+      </p>
       {why.position === null && why.etaMs === null ? null : (
         <p className="mt-0.5 text-xs text-muted tabular-nums">
           {why.position === null ? "" : `Position ${why.position} in the queue`}
