@@ -109,6 +109,7 @@ describe("the API process", () => {
 
   test.each([
     ["JWT_SECRET", "short"],
+    ["VALET_ENVIRONMENT", "staging"],
     ["DATABASE_URL", ""],
     ["VALET_ROLLOUT_DEFAULTS", "{"],
     ["VALET_WEB_DIR", "/nowhere/at/all"],

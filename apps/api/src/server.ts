@@ -1,4 +1,5 @@
-import { openDatabase } from "@valet/db";
+import { type Database, databaseEnvironment, openDatabase } from "@valet/db";
+import type { Environment } from "@valet/shared";
 import { buildApp } from "./app.ts";
 import { readConfig } from "./config.ts";
 import { makeLogger } from "./logging.ts";
@@ -17,6 +18,7 @@ async function main(): Promise<void> {
     onError: (error) =>
       logger.warn({ event: "database_connection", err: error.message }, "a database connection broke"),
   });
+  await assertOwnDatabase(db, config.VALET_ENVIRONMENT);
   const app = await buildApp({ db, config, logger });
   let isStopping = false;
   const stop = (signal: string) => {
@@ -47,11 +49,21 @@ main().catch((cause: unknown) => {
   process.exit(1);
 });
 
+/** One database an environment: the API of staging never serves from the database of production. */
+async function assertOwnDatabase(db: Database, wanted: Environment): Promise<void> {
+  const found = await databaseEnvironment(db);
+  if (found !== wanted)
+    throw new Error(
+      `the database belongs to ${found ?? "no environment"}, VALET_ENVIRONMENT is ${wanted}: correct DATABASE_URL or VALET_ENVIRONMENT`,
+    );
+}
+
 /** One line that says what to do. */
 function startFailure(cause: unknown): string {
   const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
   if (code === "EADDRINUSE")
     return `valet-api: the port is taken: ${(cause as Error).message}. Set PORT to another one.`;
+  if (code === "42P01") return "valet-api: the database has no schema yet; run pnpm db:migrate first.";
   if (code === "ECONNREFUSED") return "valet-api: no database at DATABASE_URL; start Postgres or correct the address.";
   return `valet-api: ${cause instanceof Error ? cause.message : String(cause)}`;
 }

@@ -13,6 +13,7 @@ const tokenPrefix = "valet.token.";
 const authDeadlineMs = 10_000;
 const mostBufferedBytes = 1_000_000;
 const pingMs = 30_000;
+const closeGraceMs = 2_000;
 /** Close code for a reader that is too slow: it comes back and resumes. */
 const tryAgainLater = 1013;
 
@@ -24,7 +25,11 @@ export async function installLiveSocket(app: FastifyInstance, db: Database, hub:
   await app.register(websocket, {
     options: { maxPayload: 16_384, handleProtocols: chooseProtocol },
     preClose: (done) => {
-      for (const client of app.websocketServer.clients) client.close(liveCloseCodes.shutdown, "the API is restarting");
+      for (const client of app.websocketServer.clients) {
+        client.close(liveCloseCodes.shutdown, "the API is restarting");
+        // One that does not answer the close must not hold the process.
+        setTimeout(() => client.terminate(), closeGraceMs).unref();
+      }
       app.websocketServer.close();
       done();
     },

@@ -121,6 +121,12 @@ describe("asking something of a deploy", () => {
     expect(rows[0]?.total).toBe(1);
   });
 
+  test("needs no body at all, as `curl -X POST` sends", async () => {
+    const id = await deployIn("awaiting_trigger");
+    const answer = await api.call({ method: "POST", url: `${base}/${id}/trigger`, as: "operator" });
+    expect(answer.statusCode, answer.body).toBe(200);
+  });
+
   test("leaves a wish with who and why, bumps the revision and an audit row", async () => {
     const id = await deployIn("in_progress");
     const before = await view(id);
