@@ -6,40 +6,37 @@ export interface ProcessEntry {
   groupId: number;
   /** One letter, as in /proc: R, S, T (stopped), Z (dead, not yet collected) … */
   state: string;
-  /** The command line, each argument followed by a blank. */
-  command: string;
 }
 
 /** One process, or undefined when it is gone. */
 export function readProcess(pid: number): ProcessEntry | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state = "", parentPid = "0", groupId = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const command = `${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")} `;
-    return { pid, parentPid: Number(parentPid), groupId: Number(groupId), state, command };
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH"))
-      return undefined;
-    throw error;
-  }
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  const [state = "", parentPid = "0", groupId = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { pid, parentPid: Number(parentPid), groupId: Number(groupId), state };
 }
 
-export function listProcesses(): ProcessEntry[] {
+function listProcesses(): ProcessEntry[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((name) => readProcess(Number(name)))
     .filter((entry) => entry !== undefined);
 }
 
+/** The command line, each argument followed by a blank. */
+function commandOf(entry: ProcessEntry): string {
+  return `${(readIfThere(`/proc/${entry.pid}/cmdline`) ?? "").replaceAll("\0", " ")} `;
+}
+
 /** The leading process of the browser that runs on a profile folder; a child that was just forked carries the path too. */
 export function findBrowserOn(profileDir: string): ProcessEntry | undefined {
-  const found = listProcesses().filter((entry) => entry.command.includes(`--user-data-dir=${profileDir} `));
+  const found = listProcesses().filter((entry) => commandOf(entry).includes(`--user-data-dir=${profileDir} `));
   return found.find((entry) => entry.pid === entry.groupId) ?? found[0];
 }
 
 /** The process groups of every browser whose profile path begins with `prefix`. */
 export function findBrowserGroups(prefix: string): number[] {
-  const found = listProcesses().filter((entry) => entry.command.includes(`--user-data-dir=${prefix}`));
+  const found = listProcesses().filter((entry) => commandOf(entry).includes(`--user-data-dir=${prefix}`));
   return [...new Set(found.map((entry) => entry.groupId))];
 }
 
@@ -56,6 +53,16 @@ export function signalGroup(groupId: number, signal: "SIGKILL" | "SIGSTOP" | "SI
     return true;
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH"))
+      return undefined;
     throw error;
   }
 }
