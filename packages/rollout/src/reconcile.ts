@@ -2,6 +2,7 @@ import { assertNever, type Clock } from "@valet/shared";
 import { decide } from "./decide.ts";
 import type { CommandAnswer, HostDriver } from "./driver.ts";
 import type { Effect } from "./effect.ts";
+import { makeProbe } from "./probe.ts";
 import { mapLimited } from "./map-limited.ts";
 import type { DeployDocument } from "./model.ts";
 import type { Observation, Observations, Refusal, SandboxFacts } from "./observation.ts";
@@ -36,8 +37,10 @@ export function makeReconcile(deps: ReconcileDeps): Reconcile {
   const silentSince = new Map<string, number>();
   const refusals = new Map<string, Refusal>();
 
+  const probe = makeProbe(deps);
+
   const look = async (facts: SandboxFacts, signal: AbortSignal): Promise<Observation> => {
-    const seen = await deps.driver.observe(facts.sandboxId, signal);
+    const seen = await probe(facts.sandboxId, silentSince.has(facts.sandboxId), signal);
     if (seen.ok) {
       silentSince.delete(facts.sandboxId);
       return { kind: "seen", health: seen.value, refusal: refusals.get(facts.sandboxId) ?? null, facts };

@@ -1,7 +1,7 @@
 import type { DeployStore, HostDriver, Reconcile } from "@valet/rollout";
 import { makeReconcile } from "@valet/rollout";
 import type { Clock } from "@valet/shared";
-import type { Bell } from "../bell.ts";
+import { type Bell, ignoreAbort } from "../bell.ts";
 import { type Log, messageOf } from "../log.ts";
 import type { ControlLoop } from "./loop.ts";
 
@@ -15,6 +15,7 @@ export interface ReconcileDeploysDeps {
 }
 
 const tickMs = 1_000;
+const shortestPauseMs = 100;
 /** Passes over one deploy in one round, while each pass still changes something. */
 const mostPasses = 20;
 
@@ -40,17 +41,22 @@ export function reconcileDeploysLoop(deps: ReconcileDeploysDeps): ControlLoop {
         });
     },
   });
+  let endedAtMs = Number.NEGATIVE_INFINITY;
   return {
     name: "reconcile-deploys",
     everyMs: tickMs,
     bell,
     async round(signal) {
+      // Tasks that come and go ring the bell many times a second; hosts need not be asked as often.
+      const restMs = endedAtMs + shortestPauseMs - clock.monotonicMs();
+      if (restMs > 0) await clock.sleep(restMs, signal).catch(ignoreAbort);
       const failures: unknown[] = [];
       const open = await store.listOpen();
       // One broken deploy must not hold up another environment's.
       await Promise.all(
         open.map((id) => takeForward(reconcile, id, log, signal).catch((error: unknown) => void failures.push(error))),
       );
+      endedAtMs = clock.monotonicMs();
       if (failures.length > 0 && !signal.aborted) {
         throw new Error(`${failures.length} of ${open.length} deploys: ${failures.map(messageOf).join("; ")}`);
       }
