@@ -88,7 +88,10 @@ export type GhInventory = z.infer<typeof ghInventorySchema>;
 /** GH worker -> GH api, under /internal/workers (same service key). Sent at registration, every confirmMs, and on change. */
 export const ghConfirmReplySchema = z.object({ wire: z.number().int(), api_boot_id: z.string() });
 
-/** GET /internal/workers/:id/commands?boot_id=&wait_ms= : long-poll. Commands are desired state or idempotent by their ids. */
+/**
+ * GET /internal/workers/:id/commands?boot_id=&after=&wait_ms= : long-poll. Commands are desired state or idempotent by their ids; they are
+ * handed out again until a poll names their `cursor` in `after`. 409: not registered here (any more), register again.
+ */
 export const ghCommandSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("start"), job_id: z.string(), job: ghJobCreateSchema }),
   z.object({ type: z.literal("cancel"), job_id: z.string() }),
@@ -117,7 +120,12 @@ export const ghCommandSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("undrain") }),
 ]);
 export type GhCommand = z.infer<typeof ghCommandSchema>;
-export const ghCommandsSchema = z.object({ commands: z.array(ghCommandSchema), api_boot_id: z.string() });
+export const ghCommandsSchema = z.object({
+  commands: z.array(ghCommandSchema),
+  api_boot_id: z.string(),
+  /** Number of the last command in here. */
+  cursor: z.number().int(),
+});
 
 /** Journal entries on their way up. POST /internal/workers/:id/feed by the GH worker; resent until acknowledged. */
 export const ghFeedEntrySchema = z.discriminatedUnion("kind", [

@@ -37,7 +37,6 @@ const retryMs = 100;
 const requestTimeoutMs = 10_000;
 const pollMs = 20_000;
 const maxEntriesPerPost = 200;
-const commandsReplySchema = ghCommandsSchema.extend({ cursor: z.number().int() });
 
 /** The api does not know this worker, or is another process than before: register again. */
 class LinkLost extends Error {
@@ -117,7 +116,7 @@ export function makeUplink(deps: UplinkDeps): Uplink {
   async function commandLoop(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const query = new URLSearchParams({ boot_id: deps.bootId, after: String(cursor), wait_ms: String(pollMs) });
-      const reply = await request(`${self}/commands?${query.toString()}`, commandsReplySchema, {
+      const reply = await request(`${self}/commands?${query.toString()}`, ghCommandsSchema, {
         timeoutMs: pollMs + requestTimeoutMs,
         signal,
       });
