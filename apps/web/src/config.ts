@@ -6,7 +6,7 @@ const configSchema = z.object({
   VITE_API_URL: z.union([z.literal(""), z.url()]).default(""),
   /** Whole address of the live socket, `wss://…/api/v1/ws`; default derived from VITE_API_URL or the page. */
   VITE_WS_URL: z.union([z.literal(""), z.url()]).default(""),
-  /** OAuth client of the Google sign-in; handed to the API's sign-in page. Absent: token and one-time link only. */
+  /** OAuth client of a Google sign-in. Accepted because the pipeline passes it; the API has no such sign-in, so none is shown. */
   VITE_GOOGLE_CLIENT_ID: z.string().default(""),
 });
 
