@@ -6,8 +6,8 @@ import { type Fleet, eventually, makeFleet, openAttempts, submit, take } from ".
 
 /** For what must not expire while a test runs. */
 const calm = leaseTimes(300_000);
-/** Heartbeats every 200 ms, acknowledged within 200 ms, a lease of 6 s: for what must expire. */
-const quick = leaseTimes(6_000);
+/** Heartbeats every 333 ms, acknowledged within as much, a lease of 10 s: for what must expire. */
+const quick = leaseTimes(10_000);
 const cleanUps: (() => Promise<unknown> | void)[] = [];
 let test: TestDatabase;
 
@@ -33,7 +33,7 @@ async function fleetOf(sandboxes: number, slots: number, times: LeaseTimes = cal
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const stateOf = async (taskId: string) => (await getTask(test.db, taskId))?.state;
 
-describe("the control worker, a real process", () => {
+describe("the control worker, a real process", { timeout: 120_000 }, () => {
   it("F29: a task as the API inserts it is one that the assigner takes", async () => {
     await fleetOf(1, 1);
     await startControl();
@@ -59,7 +59,7 @@ describe("the control worker, a real process", () => {
       await pause(37);
     }
     waitedMs.sort((a, b) => a - b);
-    expect(waitedMs[5]).toBeLessThan(200);
+    expect(waitedMs[5]).toBeLessThan(400);
   });
 
   it("F04: a cordoned sandbox gets no work from the cordon's commit on", async () => {

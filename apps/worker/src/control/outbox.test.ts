@@ -39,7 +39,7 @@ async function startControl(allowed: string): Promise<{ output: string[] }> {
 }
 const hostOf = (url: string) => new URL(url).host;
 
-describe("task webhooks", () => {
+describe("task webhooks", { timeout: 90_000 }, () => {
   it("tells a client how its task ended, signed for its tenant, again after a failure with the same id", async () => {
     failures = 1;
     await startControl(hostOf(receiver.url));

@@ -5,9 +5,11 @@ import { type FakeGhApi, startFakeGhApi } from "./testing/fake-gh-api.ts";
 import { eventually } from "./testing/fake-http.ts";
 import { type WorkerProcess, startWorkerProcess } from "./testing/worker-process.ts";
 
-/** Heartbeat 500 ms, confirmation 100 ms, deadline 11 s. */
-const leaseMs = 15_000;
+/** Heartbeat 1 s, confirmation 200 ms, deadline 22 s. */
+const leaseMs = 30_000;
 const heartbeatMs = leaseMs / 30;
+/** Heartbeat 10 s: what happens much sooner did not wait for one. */
+const calmLeaseMs = 300_000;
 
 interface World {
   api: FakeApi;
@@ -21,8 +23,8 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-async function startWorld(): Promise<World> {
-  const api = await startFakeApi({ leaseMs });
+async function startWorld(lease = leaseMs): Promise<World> {
+  const api = await startFakeApi({ leaseMs: lease });
   const gh = await startFakeGhApi(1);
   const agent = await startFakeAgent([gh]);
   const worker = start(api, agent);
@@ -40,12 +42,12 @@ function start(api: FakeApi, agent: FakeAgent): WorkerProcess {
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const commandsOf = <T extends string>(gh: FakeGhApi, type: T) => gh.commands.filter((command) => command.type === type);
 
-describe("the sandbox worker, a real process", () => {
+describe("the sandbox worker, a real process", { timeout: 60_000 }, () => {
   it("acknowledges an assignment, and only then hands it to the GH api of its generation with the lease's send time", async () => {
     const { api, gh } = await startWorld();
     const before = { wallMs: Date.now(), monoMs: Number(process.hrtime.bigint()) / 1e6 };
     const assignment = api.assign({ slot: 1 });
-    const job = await eventually("the job starts", () => gh.started[0], 3_000);
+    const job = await eventually("the job starts", () => gh.started[0]);
     expect(api.log.acknowledged).toHaveLength(1);
     expect(job).toMatchObject({
       valet_task_id: assignment.taskId,
@@ -85,7 +87,7 @@ describe("the sandbox worker, a real process", () => {
     await eventually("the job starts", () => gh.started[0]);
     await api.stop();
     gh.event(taskId, 1, "attempt_started");
-    await pause(heartbeatMs * 6);
+    await pause(heartbeatMs * 4);
     expect(commandsOf(gh, "kill")).toEqual([]);
     expect(commandsOf(gh, "cancel")).toEqual([]);
     gh.event(taskId, 2, "step_started");
@@ -251,7 +253,7 @@ describe("the sandbox worker, a real process", () => {
   });
 
   it("tells a generation at once which slots the plan takes from it, and reports a slot that became ready at once", async () => {
-    const { api, gh } = await startWorld();
+    const { api, gh } = await startWorld(calmLeaseMs);
     const slots = () => commandsOf(gh, "slots").at(-1);
     await eventually("both slots are its own", () => JSON.stringify(slots())?.includes("[0,1]"));
     api.setPlan({
@@ -260,14 +262,14 @@ describe("the sandbox worker, a real process", () => {
         { index: 1, generation: 1 },
       ],
     });
-    await eventually("one slot is left", () => JSON.stringify(slots())?.includes("[1]"), 400);
+    await eventually("one slot is left", () => JSON.stringify(slots())?.includes("[1]"), 5_000);
     const slot = gh.inventory.slots[1];
     if (slot) slot.state = "preparing";
     gh.changed();
     await eventually(
       "preparing is told",
       () => api.log.heartbeats.at(-1)?.generations[0]?.slots[1]?.state === "preparing",
-      400,
+      5_000,
     );
   });
 

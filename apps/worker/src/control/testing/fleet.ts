@@ -104,7 +104,7 @@ export async function take(db: Database, attempt: OpenAttempt, times: LeaseTimes
 export async function eventually<T>(
   what: string,
   check: () => Promise<T | undefined | null | false>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const endsAt = Date.now() + timeoutMs;
   for (;;) {
