@@ -16,6 +16,7 @@ afterEach(async () => {
 async function start(timeoutMs = 20_000) {
   const registry = new Map([
     ["v1", { digest: digestOf("v1"), fetchMs: 20, bootMs: 20 }],
+    ["v2", { digest: digestOf("v2"), fetchMs: 20, bootMs: 20 }],
     ["slow", { digest: digestOf("slow"), fetchMs: 3_600_000 }],
   ]);
   const host: FakeHost = makeFakeHost("a", { clock: systemClock, registry });
@@ -31,6 +32,7 @@ describeDriver("agent over signed HTTP", async () => {
     driver,
     sandboxId: "a",
     goodTag: "v1",
+    nextTag: "v2",
     missingTag: "v9",
     async settle(done) {
       for (let n = 0; n < 1000; n += 1) {

@@ -5,8 +5,9 @@ import type { HostDriver } from "../driver.ts";
 export interface DriverUnderTest {
   driver: HostDriver;
   sandboxId: string;
-  /** A tag the host can install; and one that nobody has. */
+  /** Two tags the host can install; and one that nobody has. */
   goodTag: string;
+  nextTag: string;
   missingTag: string;
   /** Lets time pass until `done`, or fails. */
   settle(done: () => Promise<boolean>): Promise<void>;
@@ -89,6 +90,31 @@ export function describeDriver(name: string, open: () => Promise<DriverUnderTest
         await under.settle(async () => !(await healthOf(under)).accepting);
         expect((await under.driver.undrain(order(under, 3), signal)).ok).toBe(true);
         await under.settle(async () => (await healthOf(under)).accepting);
+      }));
+
+    it("settle drains the older generation to warm; rollback wakes it by digest and ends the newer one", () =>
+      withHost(async (under) => {
+        const stateOf = async (number: number) =>
+          (await healthOf(under)).generations.find((one) => one.generation === number);
+        const deploy = async (tag: string, epoch: number) => {
+          const command = { image_tag: tag, order: "start-first" as const, min_healthy_ms: 0 };
+          const to = { ...order(under, epoch), deployId: `d${epoch}` };
+          const answer = await under.driver.deploy(to, { ...command, epoch, deploy_id: `d${epoch}` }, signal);
+          if (!answer.ok) throw new Error(answer.error.message);
+          await under.settle(async () => (await healthOf(under)).currentDeploy?.phase === "verified");
+          return (await healthOf(under)).currentDeploy?.generation ?? 0;
+        };
+        const first = await deploy(under.goodTag, 1);
+        const second = await deploy(under.nextTag, 2);
+        expect((await stateOf(first))?.state).toBe("serving");
+        const won = { generation: second, rollbackWindowMs: 600_000 };
+        expect((await under.driver.settle(order(under, 3), won, signal)).ok).toBe(true);
+        await under.settle(async () => (await stateOf(first))?.state === "warm");
+        const digest = (await stateOf(first))?.imageDigest ?? "";
+        expect((await under.driver.rollback(order(under, 4), { digest }, signal)).ok).toBe(true);
+        await under.settle(async () => (await stateOf(first))?.state === "serving");
+        await under.settle(async () => (await stateOf(second))?.state === "ended");
+        expect((await healthOf(under)).currentDeploy).toMatchObject({ epoch: 4, phase: "rolled_back" });
       }));
   });
 }
