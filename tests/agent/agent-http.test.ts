@@ -147,7 +147,8 @@ describe("the documented curl on the host", () => {
     expect((await agent.plain("POST", "/deploy", { headers: { "content-type": "text/plain" }, body })).status).toBe(
       401,
     );
-    for (const added of [{ origin: "http://evil.example" }, { "sec-fetch-site": "cross-site" }]) {
+    const additions: Record<string, string>[] = [{ origin: "http://evil.example" }, { "sec-fetch-site": "cross-site" }];
+    for (const added of additions) {
       expect((await agent.plain("POST", "/deploy", { headers: { ...json, ...added }, body })).status).toBe(401);
     }
   });

@@ -56,8 +56,6 @@ export async function startSandbox(
       VALET_AGENT_KEY: identity.agentKey,
       VALET_AGENT_DATA_DIR: join(place.dir, "agent"),
       VALET_RUNTIME: "process",
-      // Whoever stops the local fleet means all of it; in production the agent leaves its generations running.
-      VALET_AGENT_ON_EXIT: "end",
       VALET_REGISTRY_URL: settings.registryUrl,
       VALET_RELEASE_REPOSITORY: "ghosthands",
       VALET_CAPACITY: String(settings.slots),

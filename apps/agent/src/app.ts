@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { OpenHost } from "@valet/rollout/host";
+import { diskError, type OpenHost } from "@valet/rollout/host";
 import { errorStatus } from "@valet/shared";
 import { type Authenticator, type IncomingRequest, isPlainLocal } from "./authenticate.ts";
 import { type Answer, type Caller, findCommand, refuse } from "./commands.ts";
@@ -28,7 +28,10 @@ export function makeApp(deps: AppDeps): Server {
           path: request.url,
           error: error instanceof Error ? error.message : String(error),
         });
-        return { status: 500, body: { error: "internal", message: "see the agent's log" }, headers: {} };
+        // Nothing was acted on: the ledger and the state are written before that.
+        const disk = diskError(error, deps.open.host.config.dataDir);
+        if (disk && !disk.ok) return refuse(errorStatus.unavailable, "unavailable", disk.error.message);
+        return refuse(500, "internal", "see the agent's log");
       })
       .then((answer) => send(response, answer))
       .catch((error: unknown) => deps.log("answer_failed", { error: String(error) }));

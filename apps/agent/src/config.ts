@@ -98,7 +98,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
       display: settings.DISPLAY,
       baseEnv: inherited(env),
       stopGraceMs: settings.VALET_STOP_GRACE_MS,
-      tickMs: Math.min(500, Math.max(50, settings.VALET_LEASE_MS / 150)),
+      tickMs: Math.min(500, Math.max(250, settings.VALET_LEASE_MS / 150)),
     },
   };
 }
