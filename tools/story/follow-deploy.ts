@@ -27,6 +27,7 @@ export async function followDeploy(
     told.set(key, line);
     narrator.say(line);
   };
+  const giveUpAt = performance.now() + deadlineMs;
   return waitFor(
     `deploy ${deployId} to end`,
     async () => {
@@ -42,8 +43,8 @@ export async function followDeploy(
         "deploy",
         `deploy of ${deploy.imageTag}: ${deploy.state.replaceAll("_", " ")}${deploy.stateReason ? ` (${deploy.stateReason})` : ""}`,
       );
-      return ends.includes(deploy.state) ? deploy : undefined;
+      return ends.includes(deploy.state) || performance.now() > giveUpAt ? deploy : undefined;
     },
-    { deadlineMs, everyMs: 250 },
+    { deadlineMs: deadlineMs + 15_000, everyMs: 250 },
   );
 }

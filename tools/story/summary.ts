@@ -20,6 +20,8 @@ export interface Summary {
   lastOldTaskEndedMs: number | null;
   /** Attempts reserved on the old generation of a host after that host counted as updated. */
   newWorkOnOldVersion: number;
+  /** The state the good release's deploy ended in. */
+  goodDeploy: string;
   rollbacks: number;
   hostsTouchedByBadRelease: number;
   controlPlaneRssMb: number;
@@ -84,6 +86,7 @@ export async function recomputeSummary(stack: Stack, facts: StoryFacts): Promise
     newWorkOnNewVersionMs: facts.good.measures.newWorkOnNewVersionMs,
     lastOldTaskEndedMs: facts.good.measures.lastOldTaskEndedMs,
     newWorkOnOldVersion: Number(strays?.count ?? 0),
+    goodDeploy: facts.good.state,
     rollbacks: await countOf(
       query,
       `SELECT count(*) FROM deploys WHERE state = 'rolled_back' AND id = ANY($1::uuid[])`,
@@ -148,6 +151,7 @@ export function promises(summary: Summary): { text: string; held: boolean }[] {
       text: `an updated host took no new work on its old version (${summary.newWorkOnOldVersion})`,
       held: summary.newWorkOnOldVersion === 0,
     },
+    { text: `the good release reached every host (${summary.goodDeploy})`, held: summary.goodDeploy === "completed" },
     { text: `the bad release was rolled back (${summary.rollbacks})`, held: summary.rollbacks === 1 },
     {
       text: `the bad release touched one host only (${summary.hostsTouchedByBadRelease})`,
