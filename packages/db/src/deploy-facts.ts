@@ -16,6 +16,7 @@ export async function openDeployIds(sql: Sql): Promise<string[]> {
 export interface DeployNeighbours {
   activeDeployId: string | null;
   olderQueuedId: string | null;
+  /** Limited ones are left out: a deploy to a few sandboxes does not take the place of one to all. */
   newerQueuedId: string | null;
   /** Sandboxes of the environment that any deploy of any service holds out of service. */
   deployCordoned: string[];
@@ -28,13 +29,14 @@ export async function deployNeighbours(
 ): Promise<DeployNeighbours> {
   const { rows } = await sql.query<DeployNeighbours>(
     `WITH self AS (SELECT created_at, id FROM deploys WHERE id = $1),
-       beside AS (SELECT d.id, d.state, d.created_at FROM deploys d
+       beside AS (SELECT d.id, d.state, d.created_at, d.sandbox_ids FROM deploys d
          WHERE d.environment = $2 AND d.service = $3 AND d.id <> $1 AND (d.state = 'queued' OR d.state = ANY ($4)))
      SELECT
        (SELECT id FROM beside WHERE state <> 'queued' LIMIT 1) AS "activeDeployId",
        (SELECT b.id FROM beside b, self WHERE b.state = 'queued' AND (b.created_at, b.id) < (self.created_at, self.id)
          ORDER BY b.created_at, b.id LIMIT 1) AS "olderQueuedId",
        (SELECT b.id FROM beside b, self WHERE b.state = 'queued' AND (b.created_at, b.id) > (self.created_at, self.id)
+           AND b.sandbox_ids IS NULL
          ORDER BY b.created_at DESC, b.id DESC LIMIT 1) AS "newerQueuedId",
        ARRAY(SELECT DISTINCT c.sandbox_id FROM cordons c JOIN sandboxes s ON s.id = c.sandbox_id
          WHERE c.holder_kind = 'deploy' AND s.environment = $2 ORDER BY 1) AS "deployCordoned"`,

@@ -229,7 +229,7 @@ export async function decisionsOf(sql: Sql, id: string): Promise<DecisionRow[]> 
   return rows;
 }
 
-/** Tag and digest of the last completed deploy: the only thing to go back to. */
+/** Tag and digest of the last deploy completed on the whole environment, not on a few sandboxes: the only thing to go back to. */
 export async function lastCompleted(
   sql: Sql,
   environment: Environment,
@@ -238,7 +238,7 @@ export async function lastCompleted(
 ): Promise<{ deployId: string; imageTag: string; imageDigest: string } | undefined> {
   const { rows } = await sql.query<{ deployId: string; imageTag: string; imageDigest: string }>(
     `SELECT id AS "deployId", image_tag AS "imageTag", image_digest AS "imageDigest" FROM deploys
-     WHERE environment = $1 AND service = $2 AND state = 'completed' AND image_digest IS NOT NULL
+     WHERE environment = $1 AND service = $2 AND state = 'completed' AND image_digest IS NOT NULL AND sandbox_ids IS NULL
        AND ($3::uuid IS NULL OR id <> $3)
      ORDER BY ended_at DESC LIMIT 1`,
     [environment, service, exceptDeployId ?? null],

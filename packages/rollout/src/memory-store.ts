@@ -41,12 +41,14 @@ export function makeMemoryStore(): MemoryStore {
     const place = order.indexOf(deploy.id);
     const completed = all()
       .filter((one) => one.environment === deploy.environment && one.service === deploy.service)
+      .filter((one) => one.sandboxIds === null)
       .filter((one) => one.state === "completed" && one.id !== deploy.id && one.imageDigest !== null)
       .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))[0];
     return {
       activeDeployId: siblings.find(isActive)?.id ?? null,
       olderQueuedId: queued.find((one) => order.indexOf(one.id) < place)?.id ?? null,
-      newerQueuedId: queued.filter((one) => order.indexOf(one.id) > place).at(-1)?.id ?? null,
+      newerQueuedId:
+        queued.filter((one) => order.indexOf(one.id) > place && one.sandboxIds === null).at(-1)?.id ?? null,
       lastCompleted: completed ? { tag: completed.imageTag, digest: completed.imageDigest ?? "" } : null,
       allowedDigests: [...allowed].sort(),
       deployCordoned: [...sandboxes.values()]

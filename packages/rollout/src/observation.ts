@@ -48,9 +48,9 @@ export interface EnvironmentFacts {
   activeDeployId: string | null;
   /** Queued before this one. */
   olderQueuedId: string | null;
-  /** The newest queued deploy created after this one. */
+  /** The newest queued deploy of the whole environment created after this one. */
   newerQueuedId: string | null;
-  /** The release that the latest completed deploy brought. */
+  /** The release that the latest deploy completed on the whole environment brought. */
   lastCompleted: { tag: string; digest: string } | null;
   allowedDigests: string[];
   /** Sandboxes held out of service by any deploy of any service. */

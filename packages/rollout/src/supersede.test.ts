@@ -48,6 +48,23 @@ describe("a newer deploy in staging", () => {
   });
 });
 
+describe("a deploy limited to some sandboxes", () => {
+  it("does not take the place of one to all, and says nothing about what the others may run", async () => {
+    const world = await makeRunningWorld(["a", "b"]);
+    world.addDeploy("second", "v2");
+    await world.tick();
+    world.addDeploy("some", "v3", {}, { sandboxIds: ["b"] });
+    await world.until(() => world.deploy("some").state === "completed");
+    expect(world.deploy("second").state).toBe("completed");
+    expect(world.deploy("some").hosts.map((host) => host.name)).toEqual(["b"]);
+    expect([...world.store.allowed].sort()).toEqual([digestOf("v2"), digestOf("v3")].sort());
+    world.addDeploy("fourth", "v1");
+    await world.until(() => world.deploy("fourth").state === "completed");
+    expect(world.deploy("fourth").previousDigest).toBe(digestOf("v2"));
+    expect([...world.store.allowed]).toEqual([digestOf("v1")]);
+  });
+});
+
 describe("a newer deploy in production", () => {
   it("queues behind the older one, in order", async () => {
     const world = await makeRunningWorld(["a", "b"], { environment: "production" });

@@ -79,6 +79,8 @@ function releaseWrites(draft: Draft): Write[] {
     case "baking":
       return allow(`candidate of deploy ${deploy.id}`);
     case "completed": {
+      // A deploy to a few sandboxes says nothing about the rest: what those run stays allowed.
+      if (deploy.sandboxIds !== null) return allow(`completed on some sandboxes by deploy ${deploy.id}`);
       const others = facts.allowedDigests.filter((digest) => digest !== candidate);
       return [...allow(`completed by deploy ${deploy.id}`), ...disallow(others, `deploy ${deploy.id} completed`)];
     }
