@@ -5,7 +5,7 @@ import { type Clock, leaseTimes, systemClock } from "@valet/shared";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
 import { makeAssignmentBoard } from "./assignment-board.ts";
-import { installAuthentication } from "./authenticate.ts";
+import { installAuthentication, makeTokens } from "./authenticate.ts";
 import type { ApiConfig } from "./config.ts";
 import { makeBeats } from "./beats.ts";
 import { installClosing } from "./closing.ts";
@@ -91,10 +91,11 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
   });
   await app.register(fastifyJwt, { secret: config.JWT_SECRET.reveal(), verify: { algorithms: ["HS256"] } });
   await installRateLimit(app, config.VALET_RATE_LIMIT_PER_MINUTE);
-  installAuthentication(app, db);
+  const tokens = makeTokens(app, db, clock);
+  installAuthentication(app, tokens);
   await installOpenApi(app, config.VALET_VERSION);
   await app.register(async (scope) => mountAll(scope, context));
-  await installLiveSocket(app, db, hub);
+  await installLiveSocket(app, tokens, hub);
   if (config.VALET_WEB_DIR) await installDashboard(app, config.VALET_WEB_DIR);
 
   const beats = makeBeats(context, log);

@@ -67,13 +67,14 @@ test("F30: with the database away a submission is a 503 that says so, and no tas
 });
 
 test.each([
-  ["before the task is stored", "INSERT INTO tasks", "before"],
+  ["before the task is stored", null, "before"],
   ["before the commit", "COMMIT", "before"],
   ["after the commit, before its answer", "COMMIT", "after"],
 ] as const)("F30: cut off %s, the answer is 503 and the client's repeat gives one task", async (_, text, when) => {
   const order = randomUUID();
   const submit = () => call("POST", "/api/v1/tasks", { ...oneStep, metadata: { order } }, { "idempotency-key": order });
-  proxy.cutAt(text, when);
+  // Statements may be prepared: what is sent each time is the task itself.
+  proxy.cutAt(text ?? order, when);
   expect((await submit()).statusCode).toBe(503);
   proxy.restore();
   let again = await submit();

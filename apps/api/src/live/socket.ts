@@ -1,9 +1,9 @@
 import websocket from "@fastify/websocket";
 import { type LiveEvent, liveClientMessageSchema, liveCloseCodes } from "@valet/contracts";
-import type { Database, LiveEventRow } from "@valet/db";
+import type { LiveEventRow } from "@valet/db";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
-import { principalOfToken } from "../authenticate.ts";
+import type { Tokens } from "../authenticate.ts";
 import { type UserPrincipal, tenantScopeOf } from "../principal.ts";
 import { cookieOf, sessionCookie } from "../session-token.ts";
 import { type LiveHub, sees } from "./hub.ts";
@@ -21,7 +21,7 @@ const tryAgainLater = 1013;
  * GET /api/v1/ws. The token comes as subprotocol `valet.token.<token>`, as the first message, as `?token=` (never logged) or as the
  * dashboard's cookie; a browser that offers subprotocols gets `valet.live` back when it offered that, else its token.
  */
-export async function installLiveSocket(app: FastifyInstance, db: Database, hub: LiveHub): Promise<void> {
+export async function installLiveSocket(app: FastifyInstance, tokens: Tokens, hub: LiveHub): Promise<void> {
   await app.register(websocket, {
     options: { maxPayload: 16_384, handleProtocols: chooseProtocol },
     preClose: (done) => {
@@ -36,7 +36,7 @@ export async function installLiveSocket(app: FastifyInstance, db: Database, hub:
   });
   await app.register(async (scope) => {
     scope.get("/api/v1/ws", { websocket: true, schema: { hide: true } }, (socket, request) => {
-      void serve(socket, request, app, db, hub).catch((cause: unknown) => {
+      void serve(socket, request, tokens, hub).catch((cause: unknown) => {
         request.log.warn({ event: "live_socket_failed", err: cause }, "live socket failed");
         socket.close(1011, "try again");
       });
@@ -44,7 +44,7 @@ export async function installLiveSocket(app: FastifyInstance, db: Database, hub:
   });
 }
 
-async function serve(socket: WebSocket, request: FastifyRequest, app: FastifyInstance, db: Database, hub: LiveHub) {
+async function serve(socket: WebSocket, request: FastifyRequest, tokens: Tokens, hub: LiveHub) {
   // Listen at once: a first message may arrive while the token is being looked up.
   const inbox = makeInbox(socket);
   socket.on("error", (cause) => request.log.debug({ event: "live_socket_error", err: cause }, "live socket error"));
@@ -58,8 +58,8 @@ async function serve(socket: WebSocket, request: FastifyRequest, app: FastifyIns
       lastEventId = first.lastEventId ?? lastEventId;
     }
   }
-  const principal = token === null ? null : await principalOfToken(app, db, token);
-  if (principal?.kind !== "user") return socket.close(liveCloseCodes.badToken, "bad token");
+  const principal = token === null ? null : await tokens.userOf(token);
+  if (principal === null) return socket.close(liveCloseCodes.badToken, "bad token");
   await stream(socket, principal, lastEventId, hub, inbox);
 }
 

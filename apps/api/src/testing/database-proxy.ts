@@ -43,8 +43,12 @@ export async function makeDatabaseProxy(target: string): Promise<DatabaseProxy> 
       if (isAnswered) inbound.write(bytes);
       else cut();
     });
+    // A text may arrive in two pieces; what came before the trap was set does not count.
+    let tail = Buffer.alloc(0);
     inbound.on("data", (bytes) => {
-      const isTrapped = trap !== null && bytes.includes(trap.text);
+      const seen = Buffer.concat([tail, bytes]);
+      tail = trap ? seen.subarray(-(trap.text.length - 1)) : Buffer.alloc(0);
+      const isTrapped = trap !== null && seen.includes(trap.text);
       if (isTrapped && trap?.when === "before") return cut();
       if (isTrapped) isAnswered = false;
       outbound.write(bytes);
