@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import pg from "pg";
 import type { QueryResultRow } from "pg";
 import { makeListener } from "./listener.ts";
@@ -15,6 +16,8 @@ export interface DatabaseOptions {
   onError?: (error: Error) => void;
   /** A statement that takes longer fails; default 30 s. */
   statementTimeoutMs?: number;
+  /** Plan each statement once a connection; default: unless `directUrl` differs, since a transaction pooler may not keep them. */
+  preparesStatements?: boolean;
 }
 
 /** A pool of connections. `query` runs one statement, `tx` several in one transaction. */
@@ -52,12 +55,14 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // Without a handler, a connection that dies while idle ends the process.
   pool.on("error", onError);
+  const isDirect = options.directUrl === undefined || options.directUrl === options.url;
+  const prepares = options.preparesStatements ?? isDirect;
   const listeners = new Set<Listener>();
 
   return {
     pool,
-    query: (text, values) => run(pool, text, values),
-    tx: (work) => runTransaction(pool, work),
+    query: (text, values) => run(pool, prepares, text, values),
+    tx: (work) => runTransaction(pool, prepares, work),
     async listen(channels, onNotify, onReconnect) {
       const listener = await makeListener({
         url: options.directUrl ?? options.url,
@@ -77,16 +82,35 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
+/** Planning the long statements of the task lifecycle costs as much as running them. Without values it may be several commands. */
 async function run<R extends QueryResultRow>(
   client: pg.Pool | pg.ClientBase,
+  prepares: boolean,
   text: string,
   values?: readonly unknown[],
 ): Promise<{ rows: R[]; rowCount: number }> {
-  const result = await client.query<R>(text, values as unknown[] | undefined);
+  const name = prepares && values ? statementName(text) : undefined;
+  const result = await client.query<R>({
+    ...(name ? { name } : {}),
+    text,
+    ...(values ? { values: values as unknown[] } : {}),
+  });
   return { rows: result.rows, rowCount: result.rowCount ?? 0 };
 }
 
-async function runTransaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+const statementNames = new Map<string, string>();
+/** Texts that are built at run time must not fill the memory. */
+const mostNames = 1_000;
+
+function statementName(text: string): string | undefined {
+  const known = statementNames.get(text);
+  if (known !== undefined || statementNames.size >= mostNames) return known;
+  const name = createHash("sha256").update(text).digest("base64url");
+  statementNames.set(text, name);
+  return name;
+}
+
+async function runTransaction<T>(pool: pg.Pool, prepares: boolean, work: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   const noteBroken = (error: Error): void => {
@@ -95,24 +119,24 @@ async function runTransaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): P
   client.on("error", noteBroken);
   try {
     await client.query("BEGIN");
-    const value = await work(txOn(client));
+    const value = await work(txOn(client, prepares));
     await client.query("COMMIT");
     return value;
   } catch (error) {
     await client.query("ROLLBACK").catch(noteBroken);
     throw error;
   } finally {
-    client.removeListener("error", noteBroken);
-    // A connection that could not even roll back must not go back to the pool.
+    // A connection that could not even roll back must not go back to the pool; it may still emit the error of its end.
+    if (!broken) client.removeListener("error", noteBroken);
     client.release(broken);
   }
 }
 
-function txOn(client: pg.ClientBase): Tx {
+function txOn(client: pg.ClientBase, prepares: boolean): Tx {
   let savepoints = 0;
   return {
     inTransaction: true,
-    query: (text, values) => run(client, text, values),
+    query: (text, values) => run(client, prepares, text, values),
     async savepoint(work) {
       savepoints += 1;
       const name = `valet_${savepoints}`;

@@ -183,6 +183,8 @@ describe("capacity", () => {
     const from = new Date();
     await test.db.query("UPDATE slots SET state = 'offline' WHERE index = 0");
     await test.db.query("UPDATE slots SET state = 'accepting' WHERE index = 0");
+    // A date has whole milliseconds; the changes have finer times.
+    await new Promise((resolve) => setTimeout(resolve, 5));
     const to = new Date();
     expect(await minCapacityPct(test.db, { environment: "dev", from, to })).toBe(50);
     expect(await minCapacityPct(test.db, { environment: "dev", from: to, to: new Date() })).toBe(100);

@@ -92,11 +92,6 @@ async function withConnection<T>(url: string, work: (client: pg.Client, sql: Sql
   });
   await client.connect();
   try {
-    await client.query(
-      `CREATE TABLE IF NOT EXISTS valet_migrations (
-         tag text PRIMARY KEY, index integer NOT NULL, checksum text NOT NULL, compatible_since integer NOT NULL,
-         applied_at timestamptz NOT NULL DEFAULT now())`,
-    );
     const sql: Sql = {
       async query(text, values) {
         const { rows, rowCount } = await client.query(text, values as unknown[] | undefined);
@@ -135,7 +130,13 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
   }
 }
 
+/** Called under the lock: two that create a table at once can fail, even with IF NOT EXISTS. */
 async function readJournal(sql: Sql): Promise<JournalRow[]> {
+  await sql.query(
+    `CREATE TABLE IF NOT EXISTS valet_migrations (
+       tag text PRIMARY KEY, index integer NOT NULL, checksum text NOT NULL, compatible_since integer NOT NULL,
+       applied_at timestamptz NOT NULL DEFAULT now())`,
+  );
   const { rows } = await sql.query<JournalRow>(
     `SELECT tag, index, checksum, compatible_since AS "compatibleSince" FROM valet_migrations ORDER BY index`,
   );

@@ -175,6 +175,8 @@ function settings(port: number, isScratch: boolean): string {
     "max_connections = 300",
     "shared_buffers = 128MB",
     "max_wal_size = 1GB",
+    // The data is in memory, or on a disk without a head to move.
+    "random_page_cost = 1.1",
     "timezone = 'UTC'",
     "log_min_messages = warning",
     "log_min_error_statement = panic",

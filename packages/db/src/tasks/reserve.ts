@@ -80,7 +80,8 @@ async function alternatives(
 
 /**
  * Takes the locks in order (sandboxes, slots, tasks), drops what changed since it was read, and writes the rest. A cordon moves the
- * sandbox's plan revision, which is compared again once the row is locked: from a cordon's commit on nothing is reserved.
+ * sandbox's plan revision, which is compared again once the row is locked: from a cordon's commit on nothing is reserved. Dashboards
+ * are told at the acknowledgement, some milliseconds later.
  */
 async function writeReservations(sql: Sql, matches: readonly Match[], times: LeaseTimes): Promise<Reservation[]> {
   const { rows } = await sql.query<Reservation>(
@@ -114,16 +115,11 @@ async function writeReservations(sql: Sql, matches: readonly Match[], times: Lea
      served AS (
        UPDATE tenants SET last_served = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
        WHERE id IN (SELECT tenant_id FROM good)),
-     live AS (
-       INSERT INTO live_events (type, audience, payload)
-       SELECT 'task_update', tenant_id, jsonb_build_object('taskId', task_id, 'status', 'assigned', 'sandboxId', sandbox_id)
-       FROM good RETURNING id),
-     told AS (SELECT count(pg_notify('valet_live', id::text)) FROM live),
      woken AS (
        SELECT count(pg_notify('valet_sandbox', sandbox_id::text)) FROM (SELECT DISTINCT sandbox_id FROM good) AS d)
      SELECT task_id AS "taskId", tenant_id AS "tenantId", fence + 1 AS fence, lease_id AS "leaseId",
        sandbox_id AS "sandboxId", slot_index AS slot, generation
-     FROM good, told, woken`,
+     FROM good, woken`,
     [
       matches.map((match) => match.head.taskId),
       matches.map((match) => match.sandboxId),

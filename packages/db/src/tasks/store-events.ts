@@ -24,15 +24,18 @@ export async function storeEvents(
     `WITH box AS MATERIALIZED (SELECT id FROM sandboxes WHERE id = $1 ${lock}),
      e AS (
        SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::int[], $6::text[], $7::jsonb[], $8::timestamptz[])
-         AS e (task_id, fence, lease_id, seq, type, data, at)),
+         WITH ORDINALITY AS e (task_id, fence, lease_id, seq, type, data, at, place)),
      known AS (
-       SELECT a.task_id, a.fence, a.lease_id, t.fence = a.fence AS is_newest
+       SELECT d.task_id, d.fence, a.lease_id, t.fence = d.fence AS is_newest
        FROM box CROSS JOIN (SELECT DISTINCT task_id, fence FROM e) AS d
-         JOIN attempts a ON a.task_id = d.task_id AND a.fence = d.fence AND a.sandbox_id = box.id
-         JOIN tasks t ON t.id = a.task_id),
+         -- LIMIT keeps the planner from reading the whole table while its statistics say that it is small.
+         CROSS JOIN LATERAL (SELECT lease_id FROM attempts
+           WHERE task_id = d.task_id AND fence = d.fence AND sandbox_id = box.id LIMIT 1) AS a
+         CROSS JOIN LATERAL (SELECT fence FROM tasks WHERE id = d.task_id LIMIT 1) AS t),
      stored AS (
        INSERT INTO task_events (task_id, fence, seq, type, data, at)
        SELECT e.task_id, e.fence, e.seq, e.type, e.data, e.at FROM known JOIN e USING (task_id, fence, lease_id)
+       ORDER BY e.place
        ON CONFLICT (task_id, fence, seq) DO NOTHING RETURNING task_id, fence, type, data),
      done AS (
        SELECT task_id, fence, (data->>'stepIndex')::int AS step_index, type = 'step_done' AS is_done FROM stored
