@@ -171,7 +171,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
       };
       const answer = await signed("POST", "/deploy", command);
       if (answer.status !== 200) throw new Error(`deploy of ${tag}: ${answer.status} ${JSON.stringify(answer.body)}`);
-      return deployId;
+      return command.deploy_id;
     },
     outcome: (deployId) =>
       waitFor(`the end of deploy ${deployId}`, async () => {

@@ -218,4 +218,16 @@ describe("a start-first deploy on a host", () => {
     expect(await generation(2)).toMatchObject({ state: "ended" });
     expect(await generation(1)).toMatchObject({ state: "serving", accepting: true });
   });
+
+  it("a fence calls off the deploy it names, so that nothing comes up behind an abort; it leaves any other alone", async () => {
+    await settled("v1");
+    const deployId = await agent.deploy("v2", { min_healthy_ms: 20_000, healthy_deadline_ms: 60_000 });
+    const other = await agent.signed("POST", "/fence", { epoch: agent.nextEpoch(), deploy_id: randomUUID() });
+    expect(other.body.message).toContain("goes on");
+    const fenced = await agent.signed("POST", "/fence", { epoch: agent.nextEpoch(), deploy_id: deployId });
+    expect(fenced.body.message).toContain("called off");
+    expect((await agent.outcome(deployId)).phase).toBe("superseded");
+    expect(await generation(1)).toMatchObject({ state: "serving", accepting: true });
+    expect((await agent.health()).generations.filter(({ state }) => state !== "ended")).toHaveLength(1);
+  });
 });

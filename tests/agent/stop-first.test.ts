@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -90,5 +91,22 @@ describe("a stop-first deploy on a host", () => {
     await agent.start();
     expect(await agent.outcome(deployId)).toMatchObject({ phase: "serving", generation: 2 });
     expect(await generationOf(agent, 2)).toMatchObject({ workerPid: candidate?.workerPid, state: "serving" });
+  });
+
+  it("lifts the drain of its own deploy when it is done, and nobody else's", async () => {
+    await stopFirst("v1");
+    const deployId = randomUUID();
+    const drain = (holder: string | undefined, path = "/drain") =>
+      agent.signed("POST", path, { epoch: agent.nextEpoch(), deploy_id: holder });
+    await drain(deployId);
+    expect((await agent.health()).accepting).toBe(false);
+    expect(await stopFirst("v2", { deploy_id: deployId })).toMatchObject({ phase: "serving" });
+    await waitFor("the new one to accept", async () => (await agent.health()).accepting || undefined);
+    await drain(undefined);
+    await drain(deployId);
+    await drain(deployId, "/undrain");
+    expect((await agent.health()).accepting).toBe(false);
+    await drain(undefined, "/undrain");
+    await waitFor("it to accept again", async () => (await agent.health()).accepting || undefined);
   });
 });

@@ -109,11 +109,10 @@ async function drain(deps: AppDeps, text: string, draining: boolean): Promise<An
 async function fence(deps: AppDeps, text: string): Promise<Answer> {
   return withBody(agentEpochCommandSchema.required({ epoch: true }), text, (command) =>
     inOrder(deps, command.epoch, () => () => {
-      const running = deps.open.deployer.running();
-      return done(
-        deps,
-        running ? `fenced; deploy ${running.deployId} goes on (${running.phase})` : "fenced; nothing runs",
-      );
+      const off = command.deploy_id === undefined ? undefined : deps.open.deployer.callOff(command.deploy_id);
+      const running = off ? undefined : deps.open.deployer.running();
+      if (running) return done(deps, `fenced; deploy ${running.deployId} goes on (${running.phase})`);
+      return done(deps, off ? `fenced; deploy ${off.deployId} is called off in ${off.phase}` : "fenced; nothing runs");
     }),
   );
 }
