@@ -66,6 +66,14 @@ export async function startControlPlane(input: {
     });
   };
   const control = run("control", programs.worker, { VALET_WORKER_ROLE: "control" });
+  // A benchmark that is stopped half-way leaves no processes behind.
+  const onSignal = () => {
+    api?.kill("SIGKILL");
+    control.kill("SIGKILL");
+    process.exit(130);
+  };
+  process.once("SIGTERM", onSignal);
+  process.once("SIGINT", onSignal);
   await startApi();
   return {
     apiUrl,
@@ -75,6 +83,8 @@ export async function startControlPlane(input: {
     killApi: () => void api?.kill("SIGKILL"),
     rssMb: () => ({ api: rssMbOf(api), control: rssMbOf(control) }),
     async stop() {
+      process.off("SIGTERM", onSignal);
+      process.off("SIGINT", onSignal);
       await Promise.all([ended(api), ended(control)]);
       await db.close();
       await postgres.stop();
