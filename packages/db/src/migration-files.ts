@@ -38,7 +38,7 @@ export async function readMigrations(folder = defaultMigrationsDir): Promise<Mig
     (await readJournal(folder)).map(async ({ idx, tag }) => {
       const sql = await readFile(join(folder, `${tag}.sql`), "utf8");
       const downSql = await readFile(join(folder, `${tag}.down.sql`), "utf8");
-      const tables = tablesSchema.parse(JSON.parse(await readFile(join(folder, `meta/${tag}.tables.json`), "utf8")));
+      const tables = tablesSchema.parse(JSON.parse(await readFile(join(folder, `tables/${tag}.json`), "utf8")));
       const checksum = createHash("sha256").update(sql).digest("hex");
       const since = /^-- compatible-since: (\d+)$/m.exec(sql)?.[1];
       return { index: idx, tag, sql, downSql, checksum, compatibleSince: since ? Number(since) : idx, tables };

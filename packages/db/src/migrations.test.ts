@@ -47,7 +47,7 @@ const add = async (tag: string, sql: string, tables: Record<string, string[]>, d
   await writeFile(journalFile, JSON.stringify(journal));
   await writeFile(join(folder, `${tag}.sql`), sql);
   await writeFile(join(folder, `${tag}.down.sql`), downSql);
-  await writeFile(join(folder, `meta/${tag}.tables.json`), JSON.stringify({ ...last?.tables, ...tables }));
+  await writeFile(join(folder, `tables/${tag}.json`), JSON.stringify({ ...last?.tables, ...tables }));
 };
 
 describe("migrating", () => {
@@ -113,9 +113,9 @@ describe("migrating", () => {
 
   it("by an older program over a schema that it cannot work with fails", async () => {
     await add("0090_contract", "ALTER TABLE tasks DROP COLUMN metadata;", {});
-    const tables = JSON.parse(await readFile(join(folder, "meta/0090_contract.tables.json"), "utf8"));
+    const tables = JSON.parse(await readFile(join(folder, "tables/0090_contract.json"), "utf8"));
     tables.tasks = tables.tasks.filter((column: string) => column !== "metadata");
-    await writeFile(join(folder, "meta/0090_contract.tables.json"), JSON.stringify(tables));
+    await writeFile(join(folder, "tables/0090_contract.json"), JSON.stringify(tables));
     await migrate(url, { environment, migrationsDir: folder });
     await expect(migrate(url, { environment })).rejects.toThrow(/0090_contract, which needs programs that know/);
     await expect(migrateDown(url, { environment })).rejects.toThrow(/does not know migration 0090_contract/);

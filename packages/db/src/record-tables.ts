@@ -17,7 +17,7 @@ async function main(): Promise<void> {
     for (const tag of await readJournalTags(defaultMigrationsDir)) {
       await db.query(await readFile(join(defaultMigrationsDir, `${tag}.sql`), "utf8"));
       const text = `${JSON.stringify(await existingTables(db), null, 2)}\n`;
-      await writeFile(join(defaultMigrationsDir, `meta/${tag}.tables.json`), text);
+      await writeFile(join(defaultMigrationsDir, `tables/${tag}.json`), text);
     }
   } finally {
     await db.close();
