@@ -12,7 +12,11 @@ const startedAtMs = Date.now();
 const narrator = makeNarrator(options.json ? process.stderr : process.stdout, startedAtMs, Date.now);
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => stopping.abort(new Error("stopped")));
+  process.on(signal, () => {
+    // Asked again while it stops: the next start ends what is left by its pid files.
+    if (stopping.signal.aborted) process.exit(130);
+    stopping.abort(new Error("stopped"));
+  });
 }
 
 const temporary = options.once && options.dataDir === "" ? dataFolderForOnce() : undefined;
@@ -33,6 +37,8 @@ try {
   if (temporary && process.exitCode === 0) rmSync(temporary, { recursive: true, force: true });
   else if (temporary) narrator.say(`logs are kept in ${join(temporary, "logs")}`);
 }
+// Everything it started has ended; whatever still waits here waits for nothing.
+process.exit(process.exitCode);
 
 function optionsOrExit(): StoryOptions {
   try {

@@ -129,7 +129,7 @@ async function allEnded(stack: Stack, submitted: StoryFacts["submitted"], narrat
       told = left;
       return left === 0 ? true : undefined;
     },
-    { deadlineMs: 180_000, everyMs: 250 },
+    { deadlineMs: 120_000, everyMs: 250 },
   ).catch((error: unknown) => narrator.warn(error instanceof Error ? error.message : String(error)));
 }
 
