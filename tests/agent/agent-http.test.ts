@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { agentHeaders } from "@valet/contracts/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { agentKey, startTestAgent, type TestAgent } from "./agent-harness.ts";
-import { deployAndSettle, type Fixtures, generationOf, makeFixtures } from "./fixture-releases.ts";
+import { deployAndSettle, ensureServing, type Fixtures, generationOf, makeFixtures } from "./fixture-releases.ts";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
 
 let fixtures: Fixtures;
@@ -156,6 +156,7 @@ describe("the documented curl on the host", () => {
 
 describe("reading logs and targeted workers", () => {
   it("logs come with a signature only", async () => {
+    await ensureServing(agent, "v1");
     const list = await agent.signed("GET", "/logs");
     expect(list.body.units).toContain("g1-worker");
     expect(await agent.signed("GET", "/logs?unit=g1-worker&lines=5")).toMatchObject({ status: 200 });
@@ -164,6 +165,7 @@ describe("reading logs and targeted workers", () => {
   });
 
   it("F36: a targeted worker has the port of its id and keeps both over a kill", async () => {
+    await ensureServing(agent, "v1");
     const started = await agent.signed("POST", "/workers/abc123/start", { epoch: agent.nextEpoch() });
     expect(started).toMatchObject({
       status: 200,
@@ -173,6 +175,7 @@ describe("reading logs and targeted workers", () => {
       (await (await fetch("http://127.31.1.5:3135/worker/status")).json()) as { worker_id: string; boot_id: string };
     const first = await waitFor("the targeted worker", status);
     expect(first.worker_id).toBe("abc123");
+    expect(started.body.pid).toBeGreaterThan(1);
     process.kill(Number(started.body.pid), "SIGKILL");
     await waitFor("its restart", async () => ((await status()).boot_id !== first.boot_id ? true : undefined));
     expect((await status()).worker_id).toBe("abc123");
@@ -183,6 +186,8 @@ describe("reading logs and targeted workers", () => {
       const { body } = await agent.plain("GET", "/workers");
       return (body.workers as { image_digest: string }[])[0]?.image_digest;
     };
+    await ensureServing(agent, "v1");
+    await agent.signed("POST", "/workers/abc123/start", { epoch: agent.nextEpoch() });
     const settled = await deployAndSettle(agent, "v2");
     await waitFor("the new release", async () =>
       (await digestOf()) === fixtures.release("v2").digest ? true : undefined,

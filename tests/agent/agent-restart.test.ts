@@ -1,11 +1,19 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { AgentGeneration } from "@valet/contracts";
 import { findProcesses, readProcess } from "@valet/rollout/host";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
 import { startTestAgent, type TestAgent } from "./agent-harness.ts";
-import { deployAndSettle, type Fixtures, generationOf, makeFixtures, startJob } from "./fixture-releases.ts";
+import {
+  deployAndSettle,
+  type Fixtures,
+  generationOf,
+  makeFixtures,
+  signalWorker,
+  startJob,
+} from "./fixture-releases.ts";
 
 let fixtures: Fixtures;
 let agent: TestAgent;
@@ -19,6 +27,10 @@ beforeEach(async () => {
 });
 afterEach(() => agent.destroy());
 
+function agentProcessOf(view: AgentGeneration | undefined): { pid: number } {
+  if (!view?.workerPid) throw new Error("there is no worker to kill");
+  return { pid: view.workerPid };
+}
 const workerStatus = async (number: number) => {
   const view = await generationOf(agent, number);
   return (await (await fetch(`http://127.31.1.3:${view?.workerPort}/worker/status`)).json()) as Record<string, unknown>;
@@ -27,7 +39,7 @@ const workerStatus = async (number: number) => {
 describe("an agent that was killed", () => {
   it("adopts its generations: the same processes, their jobs untouched", async () => {
     await deployAndSettle(agent, "v1");
-    await startJob(agent.frontApi, 3000);
+    await startJob(agent.frontApi, 10_000);
     const before = await generationOf(agent, 1);
     await agent.kill("SIGKILL");
     await agent.start();
@@ -64,9 +76,9 @@ describe("an agent that was killed", () => {
 
   it("never takes a stranger with a reused pid for its own", async () => {
     await deployAndSettle(agent, "v1");
-    const before = await generationOf(agent, 1);
+    const { pid } = agentProcessOf(await generationOf(agent, 1));
     await agent.kill("SIGKILL");
-    process.kill(before?.workerPid ?? 0, "SIGKILL");
+    process.kill(pid, "SIGKILL");
     const stranger = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { detached: true, stdio: "ignore" });
     const facts = readProcess(stranger.pid ?? 0);
     writeFileSync(
@@ -106,11 +118,10 @@ describe("a generation's processes", () => {
   it("F36: a worker that is killed comes back under the same id, also in the next generation", async () => {
     await deployAndSettle(agent, "v1");
     const id = (await workerStatus(1)).worker_id;
-    const before = await generationOf(agent, 1);
-    process.kill(before?.workerPid ?? 0, "SIGKILL");
+    const killed = await signalWorker(agent, 1, "SIGKILL");
     const after = await waitFor("its restart", async () => {
       const view = await generationOf(agent, 1);
-      return view?.healthy && view.workerPid !== before?.workerPid ? view : undefined;
+      return view?.healthy && view.workerPid !== killed ? view : undefined;
     });
     expect(after.restarts).toBe(1);
     expect((await workerStatus(1)).worker_id).toBe(id);
@@ -172,6 +183,7 @@ describe("the deadline, enforced from outside", () => {
     await deployAndSettle(agent, "v1");
     const profile = join(agent.ghDataDir, "profiles/g1-b0");
     const pid = findProcesses(profile)[0]?.pid ?? 0;
+    expect(pid).toBeGreaterThan(1);
     const stranger = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { detached: true, stdio: "ignore" });
     writeLease("g1-9.json", { pid: stranger.pid ?? 0, profile }, Date.now() - 60_000);
     writeLease("g1-0.json", { pid, profile }, Date.now() + 1500);

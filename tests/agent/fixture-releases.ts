@@ -70,3 +70,17 @@ export async function startJob(apiUrl: string, ms: number): Promise<string> {
   });
   return ((await response.json()) as { job_id: string }).job_id;
 }
+
+/** Deploys `tag` unless it serves already, so that a test that runs alone finds what the ones before it would have left. */
+export async function ensureServing(agent: TestAgent, tag: string): Promise<void> {
+  const { imageTag, accepting } = await agent.health();
+  if (imageTag !== tag || !accepting) await deployAndSettle(agent, tag);
+}
+
+/** Signals the GH worker of a generation; throws when there is none, for pid 0 would mean ourselves. */
+export async function signalWorker(agent: TestAgent, number: number, signal: NodeJS.Signals): Promise<number> {
+  const pid = (await generationOf(agent, number))?.workerPid;
+  if (!pid) throw new Error(`generation ${number} has no worker to signal`);
+  process.kill(pid, signal);
+  return pid;
+}

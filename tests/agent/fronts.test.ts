@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
 import { serviceSecret, startTestAgent, type TestAgent } from "./agent-harness.ts";
-import { deployAndSettle, type Fixtures, generationOf, makeFixtures, startJob } from "./fixture-releases.ts";
+import {
+  deployAndSettle,
+  ensureServing,
+  type Fixtures,
+  generationOf,
+  makeFixtures,
+  signalWorker,
+  startJob,
+} from "./fixture-releases.ts";
 
 let fixtures: Fixtures;
 let agent: TestAgent;
@@ -25,7 +33,7 @@ describe("the fronts on 3100 and 3101", () => {
   });
 
   it("lead to the only generation, with its streams as they come", async () => {
-    await deployAndSettle(agent, "v1");
+    await ensureServing(agent, "v1");
     expect(await version()).toBe("v1");
     expect(await worker("/worker/health")).toMatchObject({
       status: 200,
@@ -43,7 +51,8 @@ describe("the fronts on 3100 and 3101", () => {
   });
 
   it("F01: a busy worker answers 200 with its body", async () => {
-    const job = await startJob(agent.frontApi, 1200);
+    await ensureServing(agent, "v1");
+    const job = await startJob(agent.frontApi, 3000);
     expect(job).toBeTruthy();
     expect(await worker("/worker/health")).toEqual({
       status: 200,
@@ -55,9 +64,10 @@ describe("the fronts on 3100 and 3101", () => {
   });
 
   it("new work goes to the newest accepting generation; the jobs of all are summed", async () => {
-    await startJob(agent.frontApi, 4000);
+    await ensureServing(agent, "v1");
+    await startJob(agent.frontApi, 12_000);
     await deployAndSettle(agent, "v2");
-    await startJob(agent.frontApi, 2000);
+    await startJob(agent.frontApi, 8000);
     expect(await version()).toBe("v2");
     expect((await worker("/worker/status")).body).toMatchObject({ generation: 2, active_jobs: 2, image_tag: "v2" });
     expect(await agent.health()).toMatchObject({ activeWorkers: 2, generation: 2 });
@@ -66,6 +76,7 @@ describe("the fronts on 3100 and 3101", () => {
   });
 
   it("F02: a drain reaches every generation and becomes safe once the jobs have ended; undrain takes it back", async () => {
+    await ensureServing(agent, "v2");
     const drained = await worker("/worker/drain", "POST");
     expect(drained).toMatchObject({ status: 200, body: { status: "draining" } });
     expect((await worker("/worker/health")).body).toMatchObject({ status: "draining", accepting: false });
@@ -86,24 +97,26 @@ describe("the fronts on 3100 and 3101", () => {
   });
 
   it("F08: a drain outlives the worker it was given to", async () => {
+    await ensureServing(agent, "v2");
     await worker("/worker/drain", "POST");
-    const before = await generationOf(agent, 2);
-    process.kill(before?.workerPid ?? 0, "SIGKILL");
+    const { generation } = await agent.health();
+    const killed = await signalWorker(agent, generation ?? 0, "SIGKILL");
     await waitFor("the restart", async () => {
-      const view = await generationOf(agent, 2);
-      return view?.healthy && view.workerPid !== before?.workerPid && !view.accepting ? true : undefined;
+      const view = await generationOf(agent, generation ?? 0);
+      return view?.healthy && view.workerPid !== killed && !view.accepting ? true : undefined;
     });
     await worker("/worker/undrain", "POST");
   });
 
   it("F06: while a worker does not answer, the count is unknown: 503 here and null in the agent's health", async () => {
-    const view = await generationOf(agent, 2);
-    process.kill(view?.workerPid ?? 0, "SIGSTOP");
+    await ensureServing(agent, "v2");
+    const { generation } = await agent.health();
+    const stopped = await signalWorker(agent, generation ?? 0, "SIGSTOP");
     try {
       expect(await worker("/worker/status")).toMatchObject({ status: 503, body: { error: "unavailable" } });
       expect(await agent.health()).toMatchObject({ activeWorkers: null, deploySafe: false });
     } finally {
-      process.kill(view?.workerPid ?? 0, "SIGCONT");
+      process.kill(stopped, "SIGCONT");
     }
   });
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readProcess } from "@valet/rollout/host";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
 import { startTestAgent, type TestAgent } from "./agent-harness.ts";
@@ -38,7 +39,7 @@ describe("a start-first deploy on a host", () => {
 
   it("two generations live side by side until the old one is drained; then it is warm and its processes are still there", async () => {
     await settled("v1");
-    await startJob(agent.frontApi, 2000);
+    await startJob(agent.frontApi, 8000);
     await settled("v2");
     const [newer, older] = (await agent.health()).generations;
     expect(newer).toMatchObject({ generation: 2, state: "serving", imageDigest: fixtures.release("v2").digest });
@@ -54,7 +55,7 @@ describe("a start-first deploy on a host", () => {
     );
     expect(newer?.workerPid).not.toBe(older?.workerPid);
     await waitFor("the old generation to be warm", async () => (await generation(1))?.state === "warm" || undefined);
-    expect(process.kill((await generation(1))?.workerPid ?? 0, 0)).toBe(true);
+    expect(readProcess((await generation(1))?.workerPid ?? 0)).toBeDefined();
   });
 
   it("a version whose browser cannot start fails its verification and leaves the old generation serving", async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { readProcess } from "@valet/rollout/host";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
 import { startTestAgent, type TestAgent } from "./agent-harness.ts";
@@ -28,14 +29,15 @@ describe("a stop-first deploy on a host", () => {
     expect(await stopFirst("v2")).toMatchObject({ phase: "serving", generation: 2 });
     expect(await agent.health()).toMatchObject({ imageDigest: fixtures.release("v2").digest, accepting: true });
     expect(await generationOf(agent, 1)).toMatchObject({ state: "ended" });
-    expect(() => process.kill(old?.workerPid ?? 0, 0)).toThrow("ESRCH");
+    expect(old?.workerPid).toBeGreaterThan(1);
+    expect(readProcess(old?.workerPid ?? 0)).toBeUndefined();
     expect(readdirSync(join(agent.ghDataDir, "profiles"))).toEqual(["g2-b0"]);
   });
 
   it("waits for running jobs before it stops anything, and takes no new ones meanwhile", async () => {
     await stopFirst("v1");
     const startedMs = performance.now();
-    const job = await startJob(agent.frontApi, 1500);
+    const job = await startJob(agent.frontApi, 5000);
     const deployId = await agent.deploy("v2", { order: "stop-first" });
     await waitFor("draining", async () => (await agent.health()).currentDeploy?.phase === "draining" || undefined);
     await waitFor(
@@ -45,7 +47,7 @@ describe("a stop-first deploy on a host", () => {
     expect(await generationOf(agent, 1)).toMatchObject({ state: "serving", activeJobs: 1 });
     expect(job).toBeTruthy();
     expect((await agent.outcome(deployId)).phase).toBe("serving");
-    expect(performance.now() - startedMs).toBeGreaterThan(1500);
+    expect(performance.now() - startedMs).toBeGreaterThan(5000);
   });
 
   it("F21: a version that fails goes back to the digest the command names, and that one serves", async () => {

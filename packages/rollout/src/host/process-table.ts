@@ -40,6 +40,8 @@ export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
 
 /** Sends a signal; false when there is nobody to receive it. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  // 0, 1 and -1 mean ourselves, init and everybody.
+  if (!Number.isInteger(pid) || Math.abs(pid) <= 1) throw new Error(`refusing to signal ${pid}`);
   try {
     return process.kill(pid, signal);
   } catch (error) {
