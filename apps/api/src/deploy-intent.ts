@@ -4,9 +4,8 @@ import {
   type ReleaseRow,
   type Tx,
   createDeploy,
-  lastCompleted,
   latestBegunDeploy,
-  releaseByDigest,
+  releaseToGoBackTo,
   setDeployRequest,
   upsertRelease,
 } from "@valet/db";
@@ -73,7 +72,8 @@ export async function wishRollback(tx: Tx, wish: RollbackWish): Promise<DeployRo
   const latest = await latestBegunDeploy(tx, environment, service);
   const isUnderWay = latest !== undefined && (activeDeployStates as readonly string[]).includes(latest.state);
   if (wish.imageTag === null && latest && isUnderWay) return requestRollback(tx, latest.id, wish);
-  const release = await rollbackTarget(tx, wish, latest?.state === "completed" ? latest.id : undefined);
+  // What runs now is no place to go back to; of a deploy that failed, the release completed last is.
+  const release = await rollbackTarget(tx, wish, latest?.state === "completed" ? latest.imageDigest : null);
   return wishDeploy(tx, {
     environment,
     service,
@@ -91,7 +91,7 @@ async function requestRollback(tx: Tx, deployId: string, wish: RollbackWish): Pr
   return unwrap(await setDeployRequest(tx, deployId, request, { from: deployActions.rollback }));
 }
 
-async function rollbackTarget(tx: Tx, wish: RollbackWish, exceptDeployId?: string): Promise<ReleaseRow> {
+async function rollbackTarget(tx: Tx, wish: RollbackWish, notDigest: string | null): Promise<ReleaseRow> {
   const { environment, service } = wish;
   if (wish.imageTag !== null)
     return upsertRelease(tx, {
@@ -100,8 +100,7 @@ async function rollbackTarget(tx: Tx, wish: RollbackWish, exceptDeployId?: strin
       imageTag: wish.imageTag,
       imageDigest: wish.imageDigest ?? null,
     });
-  const back = await lastCompleted(tx, environment, service, exceptDeployId);
-  const release = back && (await releaseByDigest(tx, service, back.imageDigest));
+  const release = await releaseToGoBackTo(tx, environment, service, notDigest);
   if (release) return release;
   const message = `no release of ${service} was completed in ${environment} before: give the tag to go to`;
   throw new UserError("validation", `image_tag: ${message}`, [{ field: "image_tag", message, code: "custom" }]);

@@ -49,6 +49,23 @@ export async function latestBegunDeploy(
   return rows[0];
 }
 
+/** The release completed last; with `notDigest`, the last one that is another than that. */
+export async function releaseToGoBackTo(
+  sql: Sql,
+  environment: Environment,
+  service: Service,
+  notDigest: string | null,
+): Promise<ReleaseRow | undefined> {
+  const { rows } = await sql.query<{ releaseId: string }>(
+    `SELECT release_id AS "releaseId" FROM deploys
+     WHERE environment = $1 AND service = $2 AND state = 'completed' AND image_digest IS NOT NULL
+       AND ($3::text IS NULL OR image_digest <> $3)
+     ORDER BY ended_at DESC LIMIT 1`,
+    [environment, service, notDigest],
+  );
+  return rows[0] && getRelease(sql, rows[0].releaseId);
+}
+
 /** Ids of the newest deploys, newest first. */
 export async function recentDeployIds(sql: Sql, limit: number): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>("SELECT id FROM deploys ORDER BY created_at DESC, id LIMIT $1", [

@@ -225,33 +225,6 @@ describe("what a webhook starts", () => {
   }
 });
 
-describe("a rollback event", () => {
-  const rollback = (overrides: Record<string, unknown> = {}) => ({
-    event: "ghosthands.rollback",
-    image: "registry.example/ghosthands",
-    image_tag: "",
-    environment: "production",
-    repository: "acme/ghost-hands",
-    run_id: runId,
-    triggered_by: "ann",
-    timestamp: new Date().toISOString(),
-    ...overrides,
-  });
-
-  test("with a tag queues that release at once", async () => {
-    const answer = await sendWebhook(api, rollback({ image_tag: "good-1" }));
-    expect(answer.json()).toMatchObject({ received: true, image_tag: "good-1", environment: "production" });
-    const view = (await api.call({ url: `/api/v1/admin/deploys/${answer.json().deploy_id}` })).json();
-    expect(view).toMatchObject({ state: "queued", imageTag: "good-1", stateReason: expect.stringContaining("ann") });
-  });
-
-  test("without a tag and without any completed release says so", async () => {
-    const answer = await sendWebhook(api, rollback({ environment: "dev" }));
-    expect(answer.statusCode, answer.body).toBe(422);
-    expect(answer.json().details[0].field).toBe("image_tag");
-  });
-});
-
 test("good webhooks pass while one address sends bad signatures, which end in 429", async () => {
   const bad = await Promise.all(
     Array.from({ length: 100 }, () =>
