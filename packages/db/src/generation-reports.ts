@@ -20,15 +20,13 @@ export interface StoredGeneration {
 
 /**
  * Writes what changed of the generations and returns all of them as they are now. A report about one that does not answer
- * changes only that it accepts nothing: the rest is what was last known. `refreshMs`: how old `reported_at`, which tells silence,
- * may become although nothing changed.
+ * changes only that it accepts nothing: the rest is what was last known. `reported_at` is the caller's to write.
  */
 export async function storeReports(
   tx: Tx,
   sandboxId: string,
   reports: readonly GenerationInput[],
   stored: readonly StoredGeneration[],
-  refreshMs: number,
 ): Promise<StoredGeneration[]> {
   const now = reports.map((report) =>
     merge(
@@ -42,7 +40,7 @@ export async function storeReports(
   const all = [...now, ...silent];
   const changed = all.filter((one) => {
     const before = stored.find((candidate) => candidate.number === one.number);
-    return !before || differs(one, before) || before.silentMs - one.silentMs > refreshMs;
+    return !before || differs(one, before);
   });
   if (changed.length > 0) await write(tx, sandboxId, changed);
   const isNewlyAccepting = changed.some(

@@ -58,6 +58,8 @@ export interface HeartbeatCall {
 }
 interface Held {
   isLive: boolean;
+  revision: number;
+  draining: boolean;
   slots: OwnedSlot[];
   generations: StoredGeneration[];
   attempts: OpenAttempt[];
@@ -72,21 +74,31 @@ export async function applyHeartbeat(tx: Tx, call: HeartbeatCall): Promise<Resul
     return err({ kind: "session_closed", message: "this session was closed or replaced by a newer one" });
   }
   const reports = reportsOf(heartbeat, held.slots);
-  const known = await storeReports(tx, sandboxId, reports, held.generations, times.heartbeatMs / 4);
+  const known = await storeReports(tx, sandboxId, reports, held.generations);
   const sorted = sortAttempts(held.attempts, heartbeat, known, times.confirmFreshMs);
   await renew(tx, call, sorted);
   if (!sandbox.reachable) await becomeReachable(tx, sandboxId);
   await followSlots(tx, sandboxId, heartbeat, held.slots, known, times);
   await giveUpDead(tx, sandboxId, sorted);
-  await handOver(tx, sandbox, heartbeat, held.slots);
-  const plan = await slotPlan(tx, sandboxId);
-  if (!plan) throw new Error(`sandbox ${sandboxId} has no slot plan`);
+  const isMoved = await handOver(tx, sandbox, heartbeat, held.slots);
   return ok({
     renewed: keys(sorted.renew),
     lost: await takenOver(tx, sandboxId, sorted),
     cancel: keys(sorted.cancel),
-    plan,
+    // Most heartbeats change no plan, and a fleet sends many.
+    plan: isMoved || sorted.dead.length > 0 ? await planNow(tx, sandboxId) : planOf(sandbox, held),
   });
+}
+
+function planOf(sandbox: LockedSandbox, { revision, draining, slots }: Held): SlotPlanRow {
+  const owners = slots.map(({ index, generation }) => ({ index, generation }));
+  return { revision, target: sandbox.target, slots: owners, draining };
+}
+
+async function planNow(tx: Tx, sandboxId: string): Promise<SlotPlanRow> {
+  const plan = await slotPlan(tx, sandboxId);
+  if (!plan) throw new Error(`sandbox ${sandboxId} has no slot plan`);
+  return plan;
 }
 
 /** Reports with their spare as it may be used. */
@@ -110,17 +122,23 @@ async function readHeld(tx: Tx, { sandboxId, sessionId }: HeartbeatCall): Promis
        coalesce((SELECT jsonb_agg(jsonb_build_object('taskId', a.task_id, 'fence', a.fence, 'leaseId', a.lease_id,
            'generation', a.generation, 'workerBootId', a.worker_boot_id, 'isAcknowledged', a.acknowledged_at IS NOT NULL,
            'cancelRequested', t.cancel_requested))
-         FROM attempts a JOIN tasks t ON t.id = a.task_id WHERE a.sandbox_id = $1 AND a.ended_at IS NULL), '[]') AS attempts`,
+         FROM attempts a JOIN tasks t ON t.id = a.task_id WHERE a.sandbox_id = $1 AND a.ended_at IS NULL), '[]') AS attempts,
+       (SELECT plan_revision FROM sandboxes WHERE id = $1) AS revision,
+       EXISTS (SELECT 1 FROM cordons WHERE sandbox_id = $1) AS draining`,
     [sandboxId, sessionId],
   );
   if (!rows[0]) throw new Error("reading a sandbox's state returned no row");
   return rows[0];
 }
 
-async function renew(tx: Tx, { sessionId, times }: HeartbeatCall, { renew, boots }: SortedAttempts): Promise<void> {
+/** Writes what every heartbeat writes: session, leases, and when each generation was last heard of. */
+async function renew(tx: Tx, call: HeartbeatCall, { renew, boots }: SortedAttempts): Promise<void> {
+  const { sandboxId, sessionId, times, heartbeat } = call;
   const bootOf = new Map(boots.map((ref) => [`${ref.taskId} ${ref.fence}`, ref.workerBootId]));
   await tx.query(
-    `WITH seen AS (UPDATE sessions SET last_heartbeat_at = now() WHERE id = $1)
+    `WITH seen AS (UPDATE sessions SET last_heartbeat_at = now() WHERE id = $1),
+     heard AS (
+       UPDATE generations SET reported_at = now() WHERE sandbox_id = $6 AND number = ANY ($7::int[]))
      UPDATE attempts a SET lease_expires_at = now() + $2 * interval '1 millisecond',
        worker_boot_id = coalesce(r.boot, a.worker_boot_id)
      FROM unnest($3::uuid[], $4::bigint[], $5::text[]) AS r (task_id, fence, boot)
@@ -131,6 +149,8 @@ async function renew(tx: Tx, { sessionId, times }: HeartbeatCall, { renew, boots
       renew.map((ref) => ref.taskId),
       renew.map((ref) => ref.fence),
       renew.map((ref) => bootOf.get(`${ref.taskId} ${ref.fence}`) ?? null),
+      sandboxId,
+      heartbeat.generations.filter((report) => report.reachable).map((report) => report.generation),
     ],
   );
 }
@@ -178,11 +198,11 @@ async function handOver(
   sandbox: LockedSandbox,
   heartbeat: HeartbeatInput,
   slots: readonly OwnedSlot[],
-): Promise<void> {
+): Promise<boolean> {
   const { target } = sandbox;
-  if (target === null || slots.every((slot) => slot.generation === target)) return;
+  if (target === null || slots.every((slot) => slot.generation === target)) return false;
   const report = heartbeat.generations.find((one) => one.generation === target);
-  if (report?.reachable) await moveFreeSlot(tx, sandbox.id, target);
+  return report?.reachable ? moveFreeSlot(tx, sandbox.id, target) : false;
 }
 
 /** Of the attempts that are not open here: those that somebody else may own now. Ended by their own report is not lost. */

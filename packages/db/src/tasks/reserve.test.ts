@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { disallowRelease } from "../releases.ts";
+import { allowRelease, disallowRelease } from "../releases.ts";
 import { addCordon, removeCordon, setReachable } from "../sandboxes.ts";
 import { closeSession } from "../sessions.ts";
 import { makeTestFleet, testDigest } from "../test-fleet.ts";
@@ -111,6 +111,7 @@ describe("reserving", () => {
   it("F28: a host that comes back with a release that is not allowed any more takes no task", async () => {
     const away = await fleet.addSandbox({ digest: testDigest("a") });
     await fleet.submit();
+    await allowRelease(test.db, "dev", "ghosthands", { imageDigest: testDigest("b"), reason: "deployed" });
     await disallowRelease(test.db, "dev", "ghosthands", testDigest("a"));
     await away.heartbeat();
     expect(await fleet.reserve()).toEqual([]);
