@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { waitFor } from "../../tools/local-stack/wait-for.ts";
 import type { SubmittedTask, TestStack } from "./test-stack.ts";
 
 /**
@@ -36,5 +37,9 @@ export async function expectNothingLeftOver(stack: TestStack): Promise<void> {
        AND a.query_start < now() - interval '30 seconds' AND a.state = 'idle in transaction'`,
     ),
   ).toEqual([]);
-  expect(await stack.orphans()).toEqual([]);
+  // What was killed a moment ago may still be ending.
+  const none = await waitFor("orphans to end", async () => ((await stack.orphans()).length === 0 ? [] : undefined), {
+    deadlineMs: 15_000,
+  }).catch(() => stack.orphans());
+  expect(none).toEqual([]);
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Stack } from "../../tools/local-stack/stack.ts";
+import { browserPids } from "./victims.ts";
 
 /**
  * Processes that carry this stack's data folder in their command line or environment although nothing alive in the stack
@@ -28,7 +29,11 @@ export async function orphanProcesses(stack: Stack, dataDir: string): Promise<st
       if (roots.has(at)) return true;
     return false;
   };
-  return [...lines].filter(([pid, line]) => !isOurs(pid) && !line.includes("postgres")).map(([, line]) => line);
+  const strays = [...lines].filter(([pid, line]) => !isOurs(pid) && !line.includes("postgres")).map(([, line]) => line);
+  // Each browser starts two crash handlers that leave its process tree and end with it: they name no profile, so they are counted.
+  const handlers = strays.filter((line) => line.includes("chrome_crashpad_handler"));
+  const browsers = stack.sandboxes.flatMap(browserPids).length;
+  return [...strays.filter((line) => !handlers.includes(line)), ...handlers.slice(2 * browsers)];
 }
 
 /** GH api and GH worker pids of generations the agents say are alive; they outlive their agent, so they are no children of it. */
