@@ -83,10 +83,15 @@ export function reportOf(view: GenerationView, now: Freshness, relaying: readonl
   };
 }
 
-/** Changes when the control plane should hear of this generation at once, without waiting for the next heartbeat. */
+/**
+ * Changes when the control plane should hear of this generation at once, without waiting for the next heartbeat. A slot that
+ * becomes busy is no news: it was the control plane that gave it the task.
+ */
 export function signatureOf(view: GenerationView, now: Freshness): string {
   const { agent, inventory } = view;
-  const slots = (inventory?.slots ?? []).map(({ index, state }) => `${index}${state}${isTooEarly(view, index)}`);
+  const slots = (inventory?.slots ?? []).map(
+    ({ index, state }) => `${index}${state === "busy" ? "ready" : state}${isTooEarly(view, index)}`,
+  );
   return JSON.stringify([
     agent.generation,
     agent.state,
@@ -97,6 +102,12 @@ export function signatureOf(view: GenerationView, now: Freshness): string {
     inventory?.spare === "ready",
     slots,
   ]);
+}
+
+/** Its browser is prepared, and has been since the end of its last task. */
+export function isSlotReady(view: GenerationView, slot: number): boolean {
+  const seen = view.inventory?.slots.find(({ index }) => index === slot);
+  return seen?.state === "ready" && !isTooEarly(view, slot);
 }
 
 function isTooEarly(view: GenerationView, slot: number): boolean {

@@ -1,7 +1,7 @@
 import { leaseTimes } from "@valet/shared";
 import { describe, expect, it } from "vitest";
 import { type HeldAttempt, makeAttemptBook } from "./attempt-book.ts";
-import type { GenerationView } from "./generation-view.ts";
+import { type GenerationView, signatureOf } from "./generation-view.ts";
 import { attemptsToRenew, heartbeatOf } from "./heartbeat.ts";
 import { makeRelayQueue } from "./relay-queue.ts";
 
@@ -106,5 +106,31 @@ describe("heartbeatOf", () => {
 
   it("says the digest that was asked for while the processes have not reported theirs", () => {
     expect(beat(viewOf([]))?.imageDigest).toBe(`sha256:${"d".repeat(64)}`);
+  });
+});
+
+describe("signatureOf", () => {
+  const now = { monoMs: nowMonoMs, freshMs: times.confirmFreshMs };
+  const inState = (state: "preparing" | "ready" | "busy" | "closed", endedAtMonoMs?: number) => {
+    const view = viewOf([], endedAtMonoMs === undefined ? {} : { notReadyBeforeMonoMs: new Map([[0, endedAtMonoMs]]) });
+    for (const slot of view.inventory?.slots ?? []) slot.state = state;
+    return signatureOf(view, now);
+  };
+
+  it("changes when a slot becomes ready or breaks, and not when it gets the task that the control plane gave it", () => {
+    expect(inState("busy")).toBe(inState("ready"));
+    expect(inState("preparing")).not.toBe(inState("ready"));
+    expect(inState("closed")).not.toBe(inState("ready"));
+  });
+
+  it("changes when a slot is ready after its task's end, although nobody saw it being prepared", () => {
+    const endedJustNow = inState("busy", nowMonoMs - 1_000);
+    const readyLater = inState("ready", nowMonoMs - 3_000);
+    expect(endedJustNow).not.toBe(readyLater);
+  });
+
+  it("changes when the GH worker falls silent", () => {
+    const silent = viewOf([], { confirmedAtMonoMs: nowMonoMs - times.confirmFreshMs - 1 });
+    expect(signatureOf(silent, now)).not.toBe(signatureOf(viewOf([]), now));
   });
 });

@@ -8,7 +8,7 @@ import { makeAssignments } from "./assignments.ts";
 import { type HeldAttempt, makeAttemptBook } from "./attempt-book.ts";
 import { makeCommands } from "./commands.ts";
 import { deliver } from "./deliver.ts";
-import { signatureOf } from "./generation-view.ts";
+import { isSlotReady, signatureOf } from "./generation-view.ts";
 import { makeGenerations } from "./generations.ts";
 import { makeHeartbeat } from "./heartbeat.ts";
 import { makeIntake } from "./intake.ts";
@@ -85,9 +85,11 @@ export async function runSandboxWorker(deps: SandboxWorkerDeps): Promise<void> {
       ),
     onEnded: (ref) => {
       log.info({ event: "attempt_ended", taskId: ref.taskId, fence: ref.fence });
+      const ended = book.get(ref)?.assignment;
       book.end(ref);
-      // The slot may be ready again already: the control plane must hear that after the end, not before.
-      heartbeat.now();
+      const view = ended && generations.get(ended.generation)?.view;
+      // The slot is ready again already: the control plane must hear that after the end, not only before.
+      if (!ended || (view && isSlotReady(view, ended.slot))) heartbeat.now();
     },
     onStale: (ref) => leases.kill(ref),
   });
