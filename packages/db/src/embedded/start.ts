@@ -175,6 +175,8 @@ function settings(port: number, isScratch: boolean): string {
     "max_connections = 300",
     "shared_buffers = 128MB",
     "max_wal_size = 1GB",
+    // Hot tables are small: looked at often, each visit is short.
+    "autovacuum_naptime = 10s",
     // The data is in memory, or on a disk without a head to move.
     "random_page_cost = 1.1",
     "timezone = 'UTC'",

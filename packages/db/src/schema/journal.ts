@@ -30,5 +30,5 @@ export const controlHeartbeats = pgTable(
     at: timestamp({ withTimezone: true }).notNull(),
     resumedAt: timestamp("resumed_at", { withTimezone: true }),
   },
-  (table) => [check("control_heartbeats_kind_check", oneOf("kind", ["control", "api"]))],
+  () => [check("control_heartbeats_kind_check", oneOf("kind", ["control", "api"]))],
 );

@@ -33,18 +33,21 @@ export function freshMs(times: LeaseTimes): number {
   return times.heartbeatMs * sessionFreshHeartbeats;
 }
 
-/** Sandboxes with at least one free slot. */
+/** Sandboxes with at least one free slot, the emptiest first, at most `most`. */
 export async function sandboxesWithFreeSlots(
   sql: Sql,
   times: LeaseTimes,
-  environment?: Environment,
+  { environment, most }: { environment?: Environment | undefined; most: number },
 ): Promise<EligibleSandbox[]> {
   const { rows } = await sql.query<EligibleSandbox>(
-    `SELECT s.id, s.environment, s.labels, s.plan_revision AS "planRevision",
+    `WITH emptiest AS MATERIALIZED (
+       SELECT s.id ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
+       GROUP BY s.id ORDER BY count(*) DESC LIMIT $3)
+     SELECT s.id, s.environment, s.labels, s.plan_revision AS "planRevision",
        jsonb_agg(jsonb_build_object('index', l.index, 'generation', l.generation) ORDER BY l.index) AS "freeSlots"
-     ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
+     ${eligibleFrom} AND s.id IN (SELECT id FROM emptiest) AND l.state = 'accepting'
      GROUP BY s.id`,
-    [freshMs(times), environment ?? null],
+    [freshMs(times), environment ?? null, most],
   );
   return rows;
 }

@@ -55,7 +55,7 @@ async function tryReserve(
   await sql.query("SELECT pg_advisory_xact_lock($1)", [lockKey]);
   const listed = await queuedClasses(sql, mostClasses + 1, input.environment);
   if (listed.length === 0) return none;
-  const sandboxes = await sandboxesWithFreeSlots(sql, input.times, input.environment);
+  const sandboxes = await sandboxesWithFreeSlots(sql, input.times, searchFor(listed, input));
   const classes = placeableClasses(listed, listed.length <= mostClasses, sandboxes);
   if (classes.length === 0) return none;
   const free = sandboxes.reduce((sum, sandbox) => sum + sandbox.freeSlots.length, 0);
@@ -64,6 +64,18 @@ async function tryReserve(
   const matches = matchTasks(heads, classes, sandboxes, await alternatives(sql, heads, input.times)).slice(0, limit);
   if (matches.length === 0) return none;
   return { reservations: await writeReservations(sql, matches, input.times), matched: matches.length, free };
+}
+
+/** Tasks that may go anywhere need only as many sandboxes as there are tasks; others may fit just one of all. */
+function searchFor(
+  listed: readonly QueueClass[],
+  input: ReserveInput,
+): { environment?: Environment | undefined; most: number } {
+  const [only] = listed;
+  const isPlain = listed.length === 1 && only?.key === "";
+  return isPlain
+    ? { environment: only?.environment, most: input.limit * 2 }
+    : { environment: input.environment, most: 100_000 };
 }
 
 /** Asks once whether a task that avoids sandboxes has another one to go to, be it busy now. */
