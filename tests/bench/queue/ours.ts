@@ -12,10 +12,10 @@ import {
 } from "@valet/db";
 
 const times = leaseTimes();
-/** Batches that may be on their way at once; the peer overlaps fetching and completing too. */
-const inFlight = 2;
+/** Batches that may be on their way at once, each on a sandbox of its own; the peer overlaps fetching and completing too. */
+const inFlight = 4;
 
-/** A fresh database with one sandbox that has room for `inFlight` batches. */
+/** A fresh, empty database on the server. */
 export async function freshDatabase(serverUrl: string, name: string): Promise<{ db: Database; url: string }> {
   const server = openDatabase({ url: serverUrl, max: 1, applicationName: "bench" });
   await server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
@@ -31,12 +31,12 @@ export async function measureOurs(serverUrl: string, input: { tasks: number; bat
   const { db, url } = await freshDatabase(serverUrl, "ours");
   await migrate(url, { environment: "dev" });
   const fleet = makeTestFleet(db, times);
-  const box = await fleet.addSandbox({ capacity: Math.min(100, input.batch * inFlight) });
+  const boxes = [];
+  for (let n = 0; n < inFlight; n += 1) boxes.push(await fleet.addSandbox({ capacity: Math.min(100, input.batch) }));
   await queueTasks(db, input.tasks);
   await db.query("VACUUM ANALYZE");
   const startMs = performance.now();
-  const lanes = Array.from({ length: inFlight }, () => lane(db, box, input));
-  const done = (await Promise.all(lanes)).reduce((sum, one) => sum + one, 0);
+  const done = await runAll(db, boxes, input);
   const elapsedMs = performance.now() - startMs;
   const { rows } = await db.query<{ left: number }>("SELECT count(*) AS left FROM tasks WHERE state <> 'completed'");
   await db.close();
@@ -54,19 +54,24 @@ export async function queueTasks(db: Database, count: number): Promise<void> {
   );
 }
 
-async function lane(db: Database, box: TestSandbox, input: { batch: number }): Promise<number> {
+/** Fills all sandboxes; then, as each has done its batch, the slots it freed are given out again. */
+async function runAll(
+  db: Database,
+  boxes: readonly TestSandbox[],
+  input: { tasks: number; batch: number },
+): Promise<number> {
   let done = 0;
-  for (let idle = 0; idle < 50;) {
-    const { reservations } = await reserveTasks(db, { limit: input.batch, times });
-    if (reservations.length === 0) {
-      idle += 1;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      continue;
-    }
-    idle = 0;
-    await handle(db, box, reservations);
+  const work = async (reservations: readonly Reservation[]): Promise<void> => {
     done += reservations.length;
-  }
+    const groups = boxes.map((box) => ({ box, own: reservations.filter((one) => one.sandboxId === box.id) }));
+    await Promise.all(groups.filter(({ own }) => own.length > 0).map(({ box, own }) => handle(db, box, own)));
+  };
+  const first = await reserveTasks(db, { limit: input.batch * boxes.length, times });
+  const lanes = boxes.map(async (box) => {
+    await work(first.reservations.filter((one) => one.sandboxId === box.id));
+    while (done < input.tasks) await work((await reserveTasks(db, { limit: input.batch, times })).reservations);
+  });
+  await Promise.all(lanes);
   return done;
 }
 
