@@ -15,6 +15,10 @@ export default tseslint.config(
     },
   },
   {
+    files: ["apps/web/public/*.js"],
+    languageOptions: { globals: { localStorage: "readonly", document: "readonly", globalThis: "readonly" } },
+  },
+  {
     files: ["**/*.mjs", "**/*.js"],
     languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly", setTimeout: "readonly" } },
   },

@@ -26,7 +26,9 @@ describeDriver("real agent", async () => {
     goodTag: "v1",
     nextTag: "v2",
     missingTag: "v9",
-    settle: (done) => waitFor("the host", async () => ((await done()) ? true : undefined), { deadlineMs: 60_000 }),
+    settle: async (done) => {
+      await waitFor("the host", async () => ((await done()) ? true : undefined), { deadlineMs: 60_000 });
+    },
     close: () => agent.destroy(),
   };
 });

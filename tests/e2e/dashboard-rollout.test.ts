@@ -48,14 +48,12 @@ describe("the dashboard", () => {
     await waitFor(
       "both hosts to be updated on the page",
       async () => {
-        const rows = await page
-          .locator("ol[aria-label=Hosts] > li")
-          .evaluateAll((items) =>
-            items.map((item) => ({
-              name: item.querySelector("h3")?.textContent ?? "",
-              step: item.getAttribute("data-step") ?? "",
-            })),
-          );
+        const rows = await page.locator("ol[aria-label=Hosts] > li").evaluateAll((items) =>
+          items.map((item) => ({
+            name: item.querySelector("h3")?.textContent ?? "",
+            step: item.getAttribute("data-step") ?? "",
+          })),
+        );
         for (const { name, step } of rows) {
           const steps = seen.get(name) ?? [];
           if (steps.at(-1) !== step) seen.set(name, [...steps, step]);

@@ -72,15 +72,11 @@ export async function buildDashboard(root: string): Promise<string> {
   if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return out;
   const fresh = join(folder, `dist-${process.pid}`);
   mkdirSync(fresh, { recursive: true });
-  execFileSync(
-    process.execPath,
-    [join(folder, "node_modules/vite/bin/vite.js"), "build", "--outDir", fresh, "--logLevel", "error"],
-    {
-      cwd: folder,
-      stdio: ["ignore", "ignore", "pipe"],
-      timeout: 120_000,
-    },
-  );
+  const vite = join(folder, "node_modules/vite/bin/vite.js");
+  await promisify(execFile)(process.execPath, [vite, "build", "--outDir", fresh, "--logLevel", "error"], {
+    cwd: folder,
+    timeout: 120_000,
+  });
   writeFileSync(join(fresh, ".sources"), stamp);
   rmSync(out, { recursive: true, force: true });
   renameSync(fresh, out);
