@@ -43,20 +43,24 @@ types.setTypeParser(timestamptz, (text) => new Date(text));
 
 export function openDatabase(options: DatabaseOptions): Database {
   const onError = options.onError ?? (() => undefined);
+  const isDirect = options.directUrl === undefined || options.directUrl === options.url;
+  const prepares = options.preparesStatements ?? isDirect;
+  // A transaction pooler refuses to start with settings it does not know.
+  const limits = {
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    idle_in_transaction_session_timeout: 60_000,
+  };
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.max ?? 10,
     application_name: options.applicationName,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
-    idle_in_transaction_session_timeout: 60_000,
+    ...(isDirect ? limits : {}),
     types,
   });
   // Without a handler, a connection that dies while idle ends the process.
   pool.on("error", onError);
-  const isDirect = options.directUrl === undefined || options.directUrl === options.url;
-  const prepares = options.preparesStatements ?? isDirect;
   const listeners = new Set<Listener>();
 
   return {

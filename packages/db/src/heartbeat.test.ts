@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { minCapacityPct } from "./capacity.ts";
 import { handOverSlots } from "./hand-over.ts";
+import { pruneOldRows } from "./prune.ts";
 import { allowRelease } from "./releases.ts";
 import { getSandbox, setTargetGeneration } from "./sandboxes.ts";
 import { openSession } from "./sessions.ts";
@@ -189,5 +190,13 @@ describe("capacity", () => {
     expect(await minCapacityPct(test.db, { environment: "dev", from, to })).toBe(50);
     expect(await minCapacityPct(test.db, { environment: "dev", from: to, to: new Date() })).toBe(100);
     expect(await minCapacityPct(test.db, { environment: "staging", from, to })).toBeNull();
+  });
+
+  it("is still known after old changes were forgotten", async () => {
+    await test.db.query("UPDATE slot_changes SET at = at - interval '60 days'");
+    const { slot_changes: forgotten } = await pruneOldRows(test.db);
+    expect(forgotten).toBeGreaterThan(0);
+    const from = new Date(Date.now() - 1_000);
+    expect(await minCapacityPct(test.db, { environment: "dev", from, to: new Date() })).toBe(100);
   });
 });

@@ -10,7 +10,14 @@ const rules: readonly { name: string; keepMs: number; sql: string }[] = [
   { name: "idempotency_keys", keepMs: 7 * dayMs, sql: "idempotency_keys WHERE created_at < $1" },
   { name: "login_links", keepMs: dayMs, sql: "login_links WHERE expires_at < $1" },
   { name: "sessions", keepMs: 7 * dayMs, sql: "sessions WHERE closed_at < $1" },
-  { name: "slot_changes", keepMs: 30 * dayMs, sql: "slot_changes WHERE at < $1" },
+  {
+    name: "slot_changes",
+    keepMs: 30 * dayMs,
+    // Each slot's last change before that stays: capacity is summed up from it.
+    sql: `slot_changes WHERE at < $1 AND EXISTS (
+      SELECT 1 FROM slot_changes n WHERE n.sandbox_id = slot_changes.sandbox_id AND n.index = slot_changes.index
+        AND n.at > slot_changes.at AND n.at < $1)`,
+  },
   {
     name: "control_heartbeats",
     keepMs: dayMs,
