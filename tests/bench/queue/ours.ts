@@ -71,7 +71,8 @@ async function runAll(
     await work(first.reservations.filter((one) => one.sandboxId === box.id));
     while (done < input.tasks) await work((await reserveTasks(db, { limit: input.batch, times })).reservations);
   });
-  await Promise.all(lanes);
+  const beat = setInterval(() => void Promise.all(boxes.map((box) => box.heartbeat())), times.heartbeatMs);
+  await Promise.all(lanes).finally(() => clearInterval(beat));
   return done;
 }
 

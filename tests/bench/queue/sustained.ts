@@ -29,10 +29,16 @@ export async function holdRate(serverUrl: string, input: { seconds: number; perS
   let stretchEndsMs = performance.now() + stretchMs;
   let owed = 0;
   let lastMs = performance.now();
+  let beatMs = lastMs;
   while (performance.now() < endMs) {
     const nowMs = performance.now();
     owed += ((nowMs - lastMs) / 1000) * input.perSecond;
     lastMs = nowMs;
+    // A sandbox that is silent for three heartbeats gets nothing more.
+    if (nowMs - beatMs > times.heartbeatMs / 2) {
+      await box.heartbeat();
+      beatMs = nowMs;
+    }
     const count = Math.floor(owed);
     owed -= count;
     if (count > 0) await queueTasks(db, count);
