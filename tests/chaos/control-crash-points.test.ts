@@ -3,6 +3,7 @@ import { type CommitProxy, startCommitProxy } from "../harness/commit-proxy.ts";
 import { expectNothingLeftOver } from "../harness/invariants.ts";
 import { quickKnobs, startTestStack, type TestStack } from "../harness/test-stack.ts";
 import { kill, pidOf } from "../harness/victims.ts";
+import { waitFor } from "../../tools/local-stack/wait-for.ts";
 
 let stack: TestStack;
 let proxy: CommitProxy;
@@ -40,6 +41,7 @@ describe("first 7: crash-safe", () => {
       });
       await rollout(`crash-${point}`);
       expect(died, `save ${point} of ${points} never came`).toBeDefined();
+      await waitFor("the control worker to be back", () => (stack.supervisor.pid("control") ? true : undefined));
       expect(pidOf(stack, "control")).not.toBe(died);
     }
     await expectNothingLeftOver(stack);
@@ -58,9 +60,9 @@ async function rollout(version: string): Promise<void> {
     state: "completed",
     hosts: [{ step: "updated", reportedDigest: release.digest }],
   });
-  const serving = await stack.rows<{ image_digest: string; n: string }>(
+  const serving = await stack.rows<{ image_digest: string; n: number }>(
     `SELECT g.image_digest, count(*) AS n FROM slots s JOIN generations g ON g.sandbox_id = s.sandbox_id AND g.number = s.generation
      GROUP BY g.image_digest`,
   );
-  expect(serving).toEqual([{ image_digest: release.digest, n: "1" }]);
+  expect(serving).toEqual([{ image_digest: release.digest, n: 1 }]);
 }

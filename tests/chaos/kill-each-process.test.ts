@@ -20,7 +20,7 @@ const victims: Record<string, (stack: TestStack) => Promise<void> | void> = {
   "GH api": async () => kill(await oldestGenerationPid(stack.sandboxes[0]!, "api")),
   "GH worker": async () => kill(await oldestGenerationPid(stack.sandboxes[0]!, "worker")),
   browser: () => kill(busyBrowserPid(stack.sandboxes[0]!)),
-  Postgres: () => stack.restartPostgres(),
+  "Postgres server (restarted, not killed)": () => stack.restartPostgres(),
 };
 
 describe("during a rollout with tasks running, nothing is lost and nothing runs twice", () => {

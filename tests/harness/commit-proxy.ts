@@ -21,8 +21,7 @@ export async function startCommitProxy(databaseUrl: string): Promise<CommitProxy
 
   const server = createServer((client) => {
     const upstream = connect({ host: target.hostname, port: Number(target.port) });
-    let touchesDeploy = false;
-    let commits = false;
+    const requests = makeRequestReader();
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on("error", () => socket.destroy());
@@ -33,16 +32,11 @@ export async function startCommitProxy(databaseUrl: string): Promise<CommitProxy
       });
     }
     client.on("data", (chunk) => {
-      const text = chunk.toString("latin1");
-      if (/UPDATE deploys\b|INSERT INTO deploy_decisions/i.test(text)) touchesDeploy = true;
-      if (/\0?COMMIT/i.test(text) && touchesDeploy) commits = true;
-      if (/ROLLBACK/i.test(text)) touchesDeploy = false;
+      requests.read(chunk);
       upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
-      if (commits && chunk.includes("COMMIT\0")) {
-        commits = false;
-        touchesDeploy = false;
+      if (chunk.includes("COMMIT\0") && requests.takeSave()) {
         saves += 1;
         if (armed && --armed.left === 0) {
           const { act } = armed;
@@ -71,4 +65,51 @@ export async function startCommitProxy(databaseUrl: string): Promise<CommitProxy
         server.close(() => resolve());
       }),
   };
+}
+
+/** Follows what a client asks for, so that a commit is known to be one that saved a deploy. */
+function makeRequestReader() {
+  /** Prepared statements that write deploys. */
+  const writers = new Set<string>();
+  let rest = Buffer.alloc(0);
+  let isStarted = false;
+  let touchesDeploy = false;
+  let isCommitting = false;
+
+  function take(type: string, body: Buffer): void {
+    const [first = "", second = ""] = body.toString("latin1").split("\0");
+    if (type === "P" && isDeployWrite(second)) writers.add(first);
+    // Bind: portal, then the statement's name.
+    if (type === "B" && writers.has(second)) touchesDeploy = true;
+    if (type !== "Q") return;
+    if (/^BEGIN|^ROLLBACK/i.test(first)) touchesDeploy = false;
+    if (/^COMMIT/i.test(first)) isCommitting = touchesDeploy;
+  }
+
+  return {
+    read(chunk: Buffer): void {
+      rest = Buffer.concat([rest, chunk]);
+      for (;;) {
+        // The first message has no type byte.
+        const head = isStarted ? 1 : 0;
+        if (rest.length < head + 4) return;
+        const length = rest.readInt32BE(head);
+        if (rest.length < head + length) return;
+        if (isStarted) take(String.fromCharCode(rest[0] ?? 0), rest.subarray(5, head + length));
+        isStarted = true;
+        rest = rest.subarray(head + length);
+      }
+    },
+    /** True once for each answered commit of a transaction that wrote a deploy. */
+    takeSave(): boolean {
+      const isSave = isCommitting;
+      isCommitting = false;
+      if (isSave) touchesDeploy = false;
+      return isSave;
+    },
+  };
+}
+
+function isDeployWrite(sql: string): boolean {
+  return /UPDATE deploys SET image_digest\b/i.test(sql);
 }
