@@ -9,11 +9,12 @@ export async function publishReleases(
   registry: LocalRegistry,
   dir: string,
   patches: readonly SourcePatch[],
+  suffix: string,
 ): Promise<BuiltRelease[]> {
   const plans = [
-    { version: "v1", patch: [...patches] },
-    { version: "v2", patch: [...patches] },
-    { version: "v3", patch: [...patches, brokenBrowserPatch] },
+    { version: `v1${suffix}`, patch: [...patches] },
+    { version: `v2${suffix}`, patch: [...patches] },
+    { version: `v3${suffix}`, patch: [...patches, brokenBrowserPatch] },
   ];
   const releases = await Promise.all(plans.map((plan) => buildRelease({ ...plan, outDir: join(dir, plan.version) })));
   for (const release of releases) await registry.putRelease(release, release.version);

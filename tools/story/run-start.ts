@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { buildDashboard, buildPrograms } from "../local-stack/programs.ts";
 import { findBrowser } from "../local-stack/find-browser.ts";
 import { freePort, isFree } from "../local-stack/addresses.ts";
@@ -62,7 +62,7 @@ export async function runStart(context: StartContext): Promise<number> {
       await untilAborted(signal);
       return 0;
     }
-    const releases = await publishReleases(stack.registry, join(dataDir, "releases"), patches);
+    const releases = await publishReleases(stack.registry, join(dataDir, "releases"), patches, await tagSuffix(stack));
     const facts = await Promise.race([
       tellStory({ stack, narrator, siteUrl: site.url, submissionsLog: site.log, releases, startupMs }),
       untilAborted(signal).then(() => Promise.reject(signal.reason as Error)),
@@ -94,10 +94,24 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 function checkDataFolder(dataDir: string): void {
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(dataDir);
   accessSync(dataDir, constants.W_OK);
   // A full disk or a read-only mount shows only when something is written.
   writeFileSync(join(dataDir, ".writable"), "x".repeat(4096));
+}
+
+/** One level at a time: Node's own recursion never returns where a parent refuses new entries, as /proc does. */
+function makeFolder(dir: string): void {
+  if (existsSync(dir)) return;
+  makeFolder(dirname(dir));
+  mkdirSync(dir);
+}
+
+/** Tags of an earlier run in the same data folder stay what they were: a tag that moves fails its deploy. */
+async function tagSuffix(stack: Stack): Promise<string> {
+  const { rows } = await stack.database.query<{ runs: number }>(`SELECT count(*) AS runs FROM deploys`);
+  const deploys = rows[0]?.runs ?? 0;
+  return deploys === 0 ? "" : `-${deploys}`;
 }
 
 /** Tells the CLI where this control plane is: the nearest `.valet/connection.json` up from its working folder. */

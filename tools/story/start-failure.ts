@@ -5,7 +5,7 @@ export function explainStartFailure(error: unknown): string {
   if (code === "EADDRINUSE")
     return `${text}: another program listens there. Stop it, or give another port with --port N.`;
   if (code === "ENOSPC") return `${text}: the disk is full. Free some space, or give another folder with --data DIR.`;
-  if (code === "EROFS" || code === "EACCES" || code === "EPERM") {
+  if (code === "EROFS" || code === "EACCES" || code === "EPERM" || code === "ENOENT") {
     return `${text}: the data folder cannot be written. Make it writable, or give another with --data DIR.`;
   }
   return text;

@@ -28,10 +28,10 @@ export async function tellStory(place: StoryPlace): Promise<StoryFacts> {
   if (!v1 || !v2 || !v3) throw new Error("the story needs three releases");
   const submitted: StoryFacts["submitted"] = [];
 
-  narrator.chapter("v1 goes to the empty fleet");
+  narrator.chapter(`${v1.version} goes to the fleet`);
   const first = await stack.call<{ id: string }>("POST", "/api/v1/admin/deploys", {
     environment: stack.environment,
-    imageTag: "v1",
+    imageTag: v1.version,
     imageDigest: v1.digest,
     // Nothing serves yet: all hosts at once.
     knobs: { maxParallel: 3 },
@@ -47,13 +47,13 @@ export async function tellStory(place: StoryPlace): Promise<StoryFacts> {
   await running(stack, 6);
   narrator.say("every slot of the fleet is busy");
 
-  narrator.chapter("v2 is announced by a signed webhook, while they run");
+  narrator.chapter(`${v2.version} is announced by a signed webhook, while they run`);
   const goodId = await announce(place, v2, "Fill forms faster");
   await followDeploy(stack, goodId, narrator);
   submitted.push(...(await submit(place, 8)));
   narrator.say("8 more tasks are submitted");
 
-  narrator.chapter("v3 is announced: it was built without a browser that starts");
+  narrator.chapter(`${v3.version} is announced: it was built without a browser that starts`);
   const badId = await announce(place, v3, "Slim the image");
   await followDeploy(stack, badId, narrator);
 
