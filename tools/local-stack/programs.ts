@@ -32,13 +32,16 @@ export async function buildPrograms(root: string, patches: readonly SourcePatch[
   const built = await Promise.all(
     Object.entries(entries).map(async ([name, { source, folder }]) => {
       const outfile = join(root, folder, "dist", "local", `${name}${mark}.js`);
+      // Another run may be starting the same program: it must never read half of one.
+      const fresh = `${outfile}.${process.pid}.new`;
       await build({
         ...programOptions,
         absWorkingDir: root,
         entryPoints: [join(root, source)],
-        outfile,
+        outfile: fresh,
         plugins: [sourcePatches(root, patches)],
       });
+      renameSync(fresh, outfile);
       return [name, outfile] as const;
     }),
   );
