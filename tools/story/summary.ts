@@ -34,6 +34,8 @@ export interface StoryFacts {
   good: DeployView;
   bad: DeployView;
   submissionsLog: string;
+  /** Lines of that log that were there before this story. */
+  submissionsBefore: number;
   startupMs: number;
   fromMs: number;
   toMs: number;
@@ -50,7 +52,7 @@ export async function recomputeSummary(stack: Stack, facts: StoryFacts): Promise
      FROM tasks t WHERE t.id = ANY($1::uuid[])`,
     [ids],
   );
-  const counts = submissionCounts(facts.submissionsLog);
+  const counts = submissionCounts(facts.submissionsLog, facts.submissionsBefore);
   const stateOf = new Map(tasks.map((task) => [task.id, task.state]));
   const ended = new Set(["completed", "failed", "cancelled", "timed_out", "expired", "needs_review"]);
   const lost = facts.submitted.filter(({ taskId, reference }) => {
@@ -112,9 +114,9 @@ async function countOf(
 }
 
 /** reference -> how often the form server received it. */
-function submissionCounts(logFile: string): Map<string, number> {
+function submissionCounts(logFile: string, before: number): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const line of readFileSync(logFile, "utf8").split("\n").filter(Boolean)) {
+  for (const line of readFileSync(logFile, "utf8").split("\n").filter(Boolean).slice(before)) {
     const { reference } = submissionSchema.parse(JSON.parse(line));
     counts.set(reference, (counts.get(reference) ?? 0) + 1);
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import type { TaskSubmit } from "@valet/contracts";
 import type { BuiltRelease } from "../artefacts/build-release.ts";
 import type { Stack } from "../local-stack/stack.ts";
@@ -27,6 +28,7 @@ export async function tellStory(place: StoryPlace): Promise<StoryFacts> {
   const [v1, v2, v3] = releases;
   if (!v1 || !v2 || !v3) throw new Error("the story needs three releases");
   const submitted: StoryFacts["submitted"] = [];
+  const submissionsBefore = readFileSync(place.submissionsLog, "utf8").split("\n").filter(Boolean).length;
 
   narrator.chapter(`${v1.version} goes to the fleet`);
   const first = await stack.call<{ id: string }>("POST", "/api/v1/admin/deploys", {
@@ -64,6 +66,7 @@ export async function tellStory(place: StoryPlace): Promise<StoryFacts> {
     good: await stack.call("GET", `/api/v1/admin/deploys/${goodId}`),
     bad: await stack.call("GET", `/api/v1/admin/deploys/${badId}`),
     submissionsLog: place.submissionsLog,
+    submissionsBefore,
     startupMs: place.startupMs,
     fromMs,
     toMs: Date.now(),
