@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit`: beside the code. `system`: tests/ with real processes, a real browser and real servers, two files at a time. */
+/** `unit`: beside the code. `system`: tests/ with real processes, a real browser and real servers, one file at a time. */
 export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
@@ -26,8 +26,8 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["tests/**/*.test.ts"],
-          // They wait more than they compute; each has its own data folder, ports and loopback addresses.
-          maxWorkers: 2,
+          fileParallelism: false,
+          maxWorkers: 1,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },
