@@ -19,6 +19,7 @@ export function startControlProcess(
   const child = spawn(process.execPath, ["--conditions=source", "--import", "tsx", main], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
+      // Test support: the child is given the PATH of the test run and nothing else of it.
       PATH: process.env["PATH"],
       VALET_WORKER_ROLE: "control",
       DATABASE_URL: databaseUrl,

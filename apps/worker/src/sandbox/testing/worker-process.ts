@@ -18,6 +18,7 @@ export function startWorkerProcess(api: FakeApi, agent: FakeAgent): WorkerProces
   const child: ChildProcess = spawn(process.execPath, ["--conditions=source", "--import", "tsx", main], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
+      // Test support: the child is given the PATH of the test run and nothing else of it.
       PATH: process.env["PATH"],
       VALET_WORKER_ROLE: "sandbox",
       VALET_API_URL: api.url,
