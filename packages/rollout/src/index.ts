@@ -2,6 +2,7 @@ export * from "./model.ts";
 export * from "./observation.ts";
 export * from "./effect.ts";
 export * from "./policy.ts";
+export * from "./analysis/model.ts";
 export { decide } from "./decide.ts";
 export type { Decided } from "./decide.ts";
 export { driftOf } from "./drift.ts";
