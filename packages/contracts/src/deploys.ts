@@ -19,12 +19,28 @@ import {
 } from "./common.ts";
 
 const ms = (min: number, max: number) => z.number().int().min(min).max(max);
+/** `2`, or `"25%"` of the hosts that the deploy concerns. */
+export const hostCountSchema = (least: 0 | 1) =>
+  z.union([
+    z.number().int().min(least).max(10_000),
+    z.templateLiteral([z.number().min(least).max(100), "%"]).describe("a share of the hosts, such as 25%"),
+  ]);
+export const canaryStepSchema = z.strictObject({
+  hosts: hostCountSchema(1),
+  taskSharePct: z.number().int().min(1).max(100).default(100),
+  bakeMs: ms(0, 7 * 86_400_000),
+});
 /** Every knob may be overridden per deploy; what is absent keeps the default of the environment. */
 export const knobsOverrideSchema = z.strictObject({
   strategy: z.enum(strategies).optional(),
   order: z.enum(hostOrders).optional(),
-  maxParallel: z.number().int().min(1).max(1000).optional(),
-  maxUnavailable: z.number().int().min(0).max(1000).optional(),
+  maxParallel: hostCountSchema(1).optional(),
+  maxUnavailable: hostCountSchema(0).optional(),
+  canarySteps: z.array(canaryStepSchema).min(1).max(20).optional(),
+  autoPromote: z.boolean().optional(),
+  analyse: z.boolean().optional(),
+  autoRevert: z.boolean().optional(),
+  mayOverlap: z.boolean().optional(),
   minHealthyMs: ms(0, 600_000).optional(),
   healthyDeadlineMs: ms(1000, 3_600_000).optional(),
   progressDeadlineMs: ms(1000, 86_400_000).optional(),
@@ -110,6 +126,18 @@ export const deployMeasuresSchema = z.object({
   tasksLost: z.number().int().nullable(),
   minCapacityPct: z.number().nullable(),
 });
+/** Where a deploy stands between its hosts: canary step, bake, switch, and what the analysis says. */
+export const deployProgressSchema = z.object({
+  phase: z.enum(["waiting", "canary", "switching", "rolling", "baking", "going_back", "stopping", "ended"]),
+  /** One line for people: `canary step 1 of 3: 2 hosts, 25 % of their tasks, baking until …`. */
+  text: z.string(),
+  /** Canary step, from 1; null outside a canary. */
+  step: z.number().int().nullable(),
+  stepsTotal: z.number().int(),
+  bakeEndsAt: isoTimeSchema.nullable(),
+  awaitsPromotion: z.boolean(),
+});
+export type DeployProgress = z.infer<typeof deployProgressSchema>;
 export const deployViewSchema = deploySummarySchema.extend({
   knobs: knobsSchema,
   hosts: z.array(deployHostViewSchema),

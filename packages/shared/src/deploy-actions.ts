@@ -1,7 +1,16 @@
 import type { DeployState, TaskState } from "./states.ts";
 
 /** What an operator may ask of a deploy. The dashboard's buttons, the API's guard and the fixtures all read this table. */
-export const deployActionNames = ["trigger", "pause", "resume", "retry", "abort", "rollback"] as const;
+export const deployActionNames = [
+  "trigger",
+  "approve",
+  "promote",
+  "pause",
+  "resume",
+  "retry",
+  "abort",
+  "rollback",
+] as const;
 export type DeployActionName = (typeof deployActionNames)[number];
 
 /**
@@ -10,6 +19,10 @@ export type DeployActionName = (typeof deployActionNames)[number];
  */
 export const deployActions: Readonly<Record<DeployActionName, readonly DeployState[]>> = {
   trigger: ["awaiting_trigger"],
+  /** Always by a person other than the one who asked for the deploy. */
+  approve: ["awaiting_approval"],
+  /** Goes on past a canary step, a blue-green switch or an inconclusive analysis that waits for a person. */
+  promote: ["in_progress", "paused", "baking"],
   pause: ["in_progress", "baking"],
   resume: ["paused", "rollback_paused"],
   retry: ["failed"],

@@ -90,7 +90,7 @@ export type Service = (typeof services)[number];
 export const roles = ["client", "viewer", "operator", "admin"] as const;
 export type Role = (typeof roles)[number];
 
-export const strategies = ["rolling"] as const;
+export const strategies = ["rolling", "canary", "blue-green"] as const;
 export type Strategy = (typeof strategies)[number];
 
 export const hostOrders = ["start-first", "stop-first"] as const;

@@ -78,6 +78,8 @@ export function deployRoutes(app: FastifyInstance, context: ApiContext): void {
     return foundView(db, params.id);
   };
   mount(app, routes.triggerDeploy, (call) => act("trigger", call, call.body.knobs));
+  mount(app, routes.approveDeploy, (call) => act("approve", call));
+  mount(app, routes.promoteDeploy, (call) => act("promote", call));
   mount(app, routes.pauseDeploy, (call) => act("pause", call));
   mount(app, routes.resumeDeploy, (call) => act("resume", call));
   mount(app, routes.abortDeploy, (call) => act("abort", call));

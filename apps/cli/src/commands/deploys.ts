@@ -92,6 +92,11 @@ function addCreate(group: Command, run: Runner): void {
 
 const actions: Record<DeployActionName, { description: string; watch: string }> = {
   trigger: { description: "Start a deploy that awaits its trigger", watch: watchText },
+  approve: { description: "Let a deploy go ahead that another person asked for", watch: watchText },
+  promote: {
+    description: "Go on past a canary step, a switch or an analysis that waits for a person",
+    watch: watchText,
+  },
   pause: { description: "Begin no further host; what is under way settles", watch: watchText },
   resume: { description: "Go on with a paused deploy", watch: watchText },
   abort: {

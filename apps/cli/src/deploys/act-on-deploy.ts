@@ -27,6 +27,10 @@ export async function actOnDeploy(
         return api.triggerDeploy({ ...input, body: { ...input.body, knobs } });
       case "rollback":
         return api.rollbackDeploy({ ...input, body: { ...input.body, toDigest } });
+      case "approve":
+        return api.approveDeploy(input);
+      case "promote":
+        return api.promoteDeploy(input);
       case "pause":
         return api.pauseDeploy(input);
       case "resume":
@@ -55,6 +59,8 @@ export async function actOnDeploy(
 /** How a watched deploy must end for the action to count as done. */
 const wantedStates: Record<DeployActionName, readonly DeployView["state"][]> = {
   trigger: ["completed"],
+  approve: ["completed"],
+  promote: ["completed"],
   pause: ["completed"],
   resume: ["completed"],
   retry: ["completed"],

@@ -24,6 +24,18 @@ export const deployActionLooks: Readonly<Record<DeployActionName, ActionLook>> =
     explain: (deploy) => `${deploy.imageTag} starts to roll out to ${deploy.environment}.`,
     call: "triggerDeploy",
   },
+  approve: {
+    verb: "Approve",
+    kind: "primary",
+    explain: (deploy) => `${deploy.imageTag}, asked for by ${deploy.createdBy}, may roll out to ${deploy.environment}.`,
+    call: "approveDeploy",
+  },
+  promote: {
+    verb: "Promote",
+    kind: "primary",
+    explain: (deploy) => `${deploy.imageTag} goes on past the point where it waits now.`,
+    call: "promoteDeploy",
+  },
   pause: {
     verb: "Pause",
     kind: "plain",

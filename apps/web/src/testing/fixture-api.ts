@@ -36,6 +36,8 @@ type Params = Record<string, string>;
 
 const afterAction: Readonly<Record<DeployActionName, DeployState>> = {
   trigger: "in_progress",
+  approve: "queued",
+  promote: "in_progress",
   pause: "paused",
   resume: "in_progress",
   retry: "in_progress",

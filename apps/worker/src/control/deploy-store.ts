@@ -34,7 +34,7 @@ import {
   engineStateSchema,
   hostEngineSchema,
 } from "@valet/rollout";
-import { type LeaseTimes, assertNever } from "@valet/shared";
+import { type LeaseTimes, assertNever, defaultKnobs } from "@valet/shared";
 
 /** Holder id of the cordon that health checks put on a sandbox nobody can reach. */
 export const unreachableHolder = "unreachable";
@@ -180,8 +180,7 @@ const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Dat
 export function documentOf(row: DeployRow): DeployDocument {
   const isFresh = Object.keys(row.engine).length === 0;
   const request = row.request && {
-    // Promoting a deploy that waits for a person is resuming it.
-    kind: row.request.verb === "promote" ? "resume" : row.request.verb,
+    kind: row.request.verb,
     actor: row.request.actor,
     reason: row.request.reason,
   };
@@ -196,7 +195,8 @@ export function documentOf(row: DeployRow): DeployDocument {
     state: row.state,
     stateReason: row.stateReason,
     revision: row.revision,
-    knobs: row.knobs,
+    // A deploy that an older version wrote lacks the newer knobs.
+    knobs: { ...defaultKnobs(row.knobs.order), ...row.knobs },
     waitingOn: row.waitingOn,
     request: request && deployRequestSchema.parse(request),
     engine: isFresh ? { kind: "waiting" } : engineStateSchema.parse(row.engine),

@@ -20,6 +20,13 @@ export function takeRequest(draft: Draft): void {
     case "trigger":
       moveDeploy(draft, "queued", because(request, "triggered"));
       return;
+    case "approve":
+      moveDeploy(draft, "queued", because(request, "approved"));
+      return;
+    case "promote":
+      if (deploy.state === "paused") resume(draft, request);
+      else say(draft, `promote asked by ${request.actor}: nothing waits for it`, { request });
+      return;
     case "pause":
       pause(draft, request);
       return;

@@ -1,3 +1,4 @@
+import { hostsOf } from "@valet/shared";
 import { supersedes } from "../policy.ts";
 import type { HostStep } from "../model.ts";
 import { isCordonedBy, type Observation } from "../observation.ts";
@@ -29,7 +30,7 @@ export function roll(draft: Draft): void {
 function startNext(draft: Draft): void {
   const { deploy } = draft;
   // Until the first host's pull has said which digest the tag means, only one host may ask.
-  const most = deploy.imageDigest === null ? 1 : deploy.knobs.maxParallel;
+  const most = deploy.imageDigest === null ? 1 : hostsOf(deploy.knobs.maxParallel, deploy.hosts.length, 1);
   for (const host of deploy.hosts) {
     const observation = observationOf(draft, host);
     if (host.step === "skipped") welcomeBack(draft, host, observation);
@@ -81,7 +82,7 @@ function blockerOf(draft: Draft, host: HostStep, observation: Observation): { te
   if (facts.state === "provisioning") return { text: "still being provisioned", isOwn: true };
   if (!facts.sessionLive) return { text: "for its sandbox worker to connect", isOwn: true };
   if (host.order === "start-first") return null;
-  const { maxUnavailable } = draft.deploy.knobs;
+  const maxUnavailable = hostsOf(draft.deploy.knobs.maxUnavailable, draft.deploy.hosts.length);
   if (maxUnavailable === 0) {
     return {
       text: "maxUnavailable is 0, but stop-first takes the host out of service: raise it or use start-first",
