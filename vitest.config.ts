@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** `unit`: beside the code. `system`: tests/ with real processes, a real browser and real servers, one file at a time. */
+/** `unit`: beside the code. `system`: tests/ with real processes, a real browser and real servers: mostly waiting, so two files at a time. */
 export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
@@ -26,8 +26,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["tests/**/*.test.ts"],
-          fileParallelism: false,
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -31,19 +31,22 @@ describe("first 7: crash-safe", () => {
     await rollout("v1");
     const points = proxy.saves() - before;
     expect(points).toBeGreaterThan(3);
-    const all = Array.from({ length: points }, (_, i) => i + 1);
-    const chosen = process.env.VALET_SWEEP === "full" ? all : all.filter((_, i) => i % 3 === 0);
-    for (const point of chosen) {
+    const stride = process.env.VALET_SWEEP === "full" ? 1 : 3;
+    let struck = 0;
+    // How many saves a rollout takes varies by one or two with the timing: strike until one ends before its point comes.
+    for (let point = 1; ; point += stride) {
       let died: number | undefined;
       proxy.atSave(point, () => {
         died = pidOf(stack, "control");
         kill(died);
       });
       await rollout(`crash-${point}`);
-      expect(died, `save ${point} of ${points} never came`).toBeDefined();
+      if (died === undefined) break;
+      struck += 1;
       await waitFor("the control worker to be back", () => (stack.supervisor.pid("control") ? true : undefined));
       expect(pidOf(stack, "control")).not.toBe(died);
     }
+    expect(struck, `of ${points} saves counted`).toBeGreaterThanOrEqual(Math.floor((points - 2) / stride));
     await expectNothingLeftOver(stack);
   }, 900_000);
 });
