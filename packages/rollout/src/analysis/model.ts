@@ -35,15 +35,15 @@ export const analysisConfigSchema = z
   .strictObject({
     /** The most often that a release no worse than the one before may be failed, over all metrics and looks. */
     alpha: z.number().gt(0).max(0.5).default(0.05),
-    /** When the numbers are looked at: how many canary tasks have ended, and which share of alpha that look may spend. */
+    /** When the numbers are looked at: how many tasks have ended in each arm, and which share of alpha that look may spend. */
     looks: z
-      .array(z.strictObject({ canaryTasks: z.number().int().min(1), share }))
+      .array(z.strictObject({ tasksPerArm: z.number().int().min(1), share }))
       .min(1)
       .max(10)
       .default([
-        { canaryTasks: 5, share: 0.1 },
-        { canaryTasks: 10, share: 0.2 },
-        { canaryTasks: 20, share: 0.7 },
+        { tasksPerArm: 5, share: 0.1 },
+        { tasksPerArm: 10, share: 0.2 },
+        { tasksPerArm: 20, share: 0.7 },
       ]),
     /** Ended tasks each arm needs before the canary can be called successful. */
     minSample: z.number().int().min(1).default(20),
@@ -51,8 +51,6 @@ export const analysisConfigSchema = z
     windowMs: z.number().int().min(0).default(600_000),
     /** After this long without a verdict, whatever there is gets the last look. */
     maxWaitMs: z.number().int().min(1000).default(7_200_000),
-    /** A one-sided p below this is not yet a failure and no longer a success: inconclusive. */
-    doubtBelow: z.number().min(0).max(0.5).default(0.1),
     metrics: z
       .strictObject({
         failureRate: z
@@ -62,6 +60,8 @@ export const analysisConfigSchema = z
             maxIncrease: z.number().min(0).max(1).default(0.01),
             /** Fewer failed canary tasks than this never fail the canary. */
             minBad: z.number().int().min(1).default(2),
+            /** A one-sided p below this is not yet a failure and no longer a success: inconclusive. */
+            doubtBelow: z.number().min(0).max(0.5).default(0.1),
           })
           .nullable()
           .prefault({}),
@@ -151,15 +151,15 @@ function contradictions(config: AnalysisConfig): Contradiction[] {
   const { looks, metrics } = config;
   looks.forEach((look, index) => {
     const before = looks[index - 1];
-    if (before && look.canaryTasks <= before.canaryTasks) {
-      found.push([["looks", index, "canaryTasks"], `must be more than the look before it (${before.canaryTasks})`]);
+    if (before && look.tasksPerArm <= before.tasksPerArm) {
+      found.push([["looks", index, "tasksPerArm"], `must be more than the look before it (${before.tasksPerArm})`]);
     }
   });
   if (tooMuch(looks)) found.push([["looks"], "the shares of all looks together must not exceed 1"]);
   const last = looks[looks.length - 1];
-  if (last && last.canaryTasks < config.minSample) {
+  if (last && last.tasksPerArm < config.minSample) {
     found.push([
-      ["looks", looks.length - 1, "canaryTasks"],
+      ["looks", looks.length - 1, "tasksPerArm"],
       `the last look must not come before minSample (${config.minSample})`,
     ]);
   }
