@@ -1,3 +1,4 @@
 export * from "./signing.ts";
 export * from "./seal.ts";
 export * from "./attest.ts";
+export * from "./private-address.ts";

@@ -1,7 +1,8 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { err, ok, type Result } from "@valet/shared";
-import { isAllowedDomain, isPrivateAddress } from "./address-rules.ts";
+import { isPrivateAddress } from "@valet/contracts/node";
+import { isAllowedDomain } from "./allowed-domain.ts";
 
 export interface Blocked {
   code: "scheme_not_allowed" | "domain_not_allowed" | "private_address" | "unknown_host" | "no_job";

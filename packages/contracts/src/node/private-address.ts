@@ -24,23 +24,11 @@ for (const [network, bits] of [
 ] as const)
   privateRanges.addSubnet(network, bits, "ipv6");
 
-/** Loopback, private, link-local (cloud metadata), multicast and reserved addresses. */
+/** Loopback, private, link-local (cloud metadata), carrier, multicast and reserved addresses; also what is no address at all. */
 export function isPrivateAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 4) return privateRanges.check(address, "ipv4");
   if (family === 0) return true;
   // An IPv4 address in IPv6 clothes is judged as what it is; BlockList does so for ::ffff:0:0/96.
   return privateRanges.check(address, "ipv6");
-}
-
-/** `example.com` covers itself and its subdomains. An empty list allows every domain. */
-export function isAllowedDomain(hostname: string, allowedDomains: readonly string[]): boolean {
-  const host = hostname.toLowerCase().replace(/\.$/, "");
-  return (
-    allowedDomains.length === 0 ||
-    allowedDomains.some((entry) => {
-      const domain = entry.toLowerCase().replace(/^\*\./, "").replace(/:\d+$/, "");
-      return host === domain || host.endsWith(`.${domain}`);
-    })
-  );
 }
