@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { err, ok } from "@valet/shared";
 import type { Result } from "@valet/shared";
-import { canonicalJson } from "./canonical-json.ts";
+import { canonicalJson } from "@valet/shared";
 import type { JsonObject, PageQuery, Page, Sql, Tx } from "./sql.ts";
 
 export interface AuditEntry {

@@ -1,8 +1,6 @@
+import { beatsMissed } from "@valet/shared";
 import type { LeaseTimes } from "@valet/shared";
 import type { Sql } from "./sql.ts";
-
-/** Missed heartbeats after which a part of the control plane counts as away. */
-export const beatsMissed = 2;
 
 /**
  * Proof that a part of the control plane was awake; call it every `heartbeatMs` from each control worker and each API.

@@ -1,6 +1,5 @@
 import type { Environment, LeaseTimes, Service } from "@valet/shared";
-import { activeDeployStates } from "@valet/shared";
-import { sessionFreshHeartbeats } from "./tasks/eligible-sandboxes.ts";
+import { activeDeployStates, sessionFreshHeartbeats } from "@valet/shared";
 import type { Sql, Tx } from "./sql.ts";
 
 /** Ids of deploys the engine has work with: queued, active, or carrying a wish; oldest first. */

@@ -1,4 +1,4 @@
-import { defaultKnobs } from "@valet/shared";
+import { defaultKnobs, testDigest } from "@valet/shared";
 import type { DeployState } from "@valet/shared";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -18,7 +18,7 @@ import { setReleaseDigest, upsertRelease } from "./releases.ts";
 import { saveDeploy } from "./save-deploy.ts";
 import { claimEpoch, nextEpoch } from "./sandboxes.ts";
 import { completeAttempt } from "./tasks/complete.ts";
-import { makeTestFleet, must, testDigest } from "./test-fleet.ts";
+import { makeTestFleet, must } from "./test-fleet.ts";
 import type { TestFleet } from "./test-fleet.ts";
 import { createTestDatabase } from "./testing.ts";
 import type { TestDatabase } from "./testing.ts";

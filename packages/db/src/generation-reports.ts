@@ -1,22 +1,7 @@
-import type { GenerationState } from "@valet/shared";
+import { mergeReports } from "@valet/shared";
+import type { GenerationInput, StoredGeneration } from "@valet/shared";
 import { notify } from "./notify.ts";
-import type { GenerationInput } from "./heartbeat.ts";
 import type { Tx } from "./sql.ts";
-
-/** A generation row, with ages on the database's clock. */
-export interface StoredGeneration {
-  number: number;
-  state: GenerationState;
-  imageTag: string;
-  imageDigest: string;
-  workerBootId: string | null;
-  accepting: boolean;
-  spareReady: boolean;
-  /** Since this boot of its GH worker, or its end, was first reported. */
-  bootSeenMs: number | null;
-  /** Since it last answered. */
-  silentMs: number;
-}
 
 /**
  * Writes what changed of the generations and returns all of them as they are now. A report about one that does not answer
@@ -28,48 +13,10 @@ export async function storeReports(
   reports: readonly GenerationInput[],
   stored: readonly StoredGeneration[],
 ): Promise<StoredGeneration[]> {
-  const now = reports.map((report) =>
-    merge(
-      report,
-      stored.find((one) => one.number === report.generation),
-    ),
-  );
-  const silent = stored
-    .filter((one) => one.state !== "ended" && !reports.some((report) => report.generation === one.number))
-    .map((one) => ({ ...one, accepting: false, spareReady: false }));
-  const all = [...now, ...silent];
-  const changed = all.filter((one) => {
-    const before = stored.find((candidate) => candidate.number === one.number);
-    return !before || differs(one, before);
-  });
+  const { all, changed, isNewlyAccepting } = mergeReports(reports, stored);
   if (changed.length > 0) await write(tx, sandboxId, changed);
-  const isNewlyAccepting = changed.some(
-    (one) => one.accepting && !stored.find((before) => before.number === one.number)?.accepting,
-  );
   if (isNewlyAccepting) await notify(tx, "assign", [""]);
   return all;
-}
-
-function merge(report: GenerationInput, before: StoredGeneration | undefined): StoredGeneration {
-  const isHeard = report.reachable || report.state === "ended";
-  const boot = report.reachable ? report.workerBootId : (before?.workerBootId ?? null);
-  const isSame = before && before.workerBootId === boot && (before.state === "ended") === (report.state === "ended");
-  return {
-    number: report.generation,
-    state: report.state,
-    imageTag: report.imageTag,
-    imageDigest: report.imageDigest,
-    workerBootId: boot,
-    accepting: report.reachable && report.accepting,
-    spareReady: report.spareReady,
-    bootSeenMs: isSame ? before.bootSeenMs : 0,
-    silentMs: isHeard ? 0 : (before?.silentMs ?? 0),
-  };
-}
-
-function differs(one: StoredGeneration, before: StoredGeneration): boolean {
-  const fields = ["state", "imageTag", "imageDigest", "workerBootId", "accepting", "spareReady"] as const;
-  return fields.some((field) => one[field] !== before[field]) || (one.bootSeenMs === 0 && before.bootSeenMs !== 0);
 }
 
 async function write(tx: Tx, sandboxId: string, generations: readonly StoredGeneration[]): Promise<void> {

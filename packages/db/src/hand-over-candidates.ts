@@ -1,3 +1,4 @@
+import { movableSlotStates } from "@valet/shared";
 import type { Sql } from "./sql.ts";
 
 /** Sandboxes where `handOverSlots` has something to do: a spare browser of the target and a free slot that is not its own. */
@@ -7,7 +8,8 @@ export async function handOverCandidates(sql: Sql): Promise<string[]> {
      JOIN generations g ON g.sandbox_id = s.id AND g.number = s.target_generation AND g.spare_ready AND g.state <> 'ended'
      WHERE EXISTS (
        SELECT 1 FROM slots l WHERE l.sandbox_id = s.id AND l.generation IS DISTINCT FROM s.target_generation
-         AND l.state IN ('offline', 'renewing', 'accepting'))`,
+         AND l.state = ANY ($1::text[]))`,
+    [movableSlotStates],
   );
   return rows.map(({ id }) => id);
 }

@@ -1,3 +1,4 @@
+import { movableSlotStates } from "@valet/shared";
 import { announceSandboxes } from "./announce.ts";
 import { lockSandbox } from "./lock-sandbox.ts";
 import { notify } from "./notify.ts";
@@ -20,14 +21,14 @@ export async function moveFreeSlot(tx: Tx, sandboxId: string, target: number): P
        SELECT number FROM generations WHERE sandbox_id = $1 AND number = $2 AND spare_ready AND state <> 'ended'),
      picked AS (
        SELECT l.id FROM slots l, spare
-       WHERE l.sandbox_id = $1 AND l.generation IS DISTINCT FROM spare.number AND l.state IN ('offline', 'renewing', 'accepting')
-       ORDER BY array_position(ARRAY['offline', 'renewing', 'accepting'], l.state), l.index LIMIT 1),
+       WHERE l.sandbox_id = $1 AND l.generation IS DISTINCT FROM spare.number AND l.state = ANY ($3::text[])
+       ORDER BY array_position($3::text[], l.state), l.index LIMIT 1),
      moved AS (
        UPDATE slots SET generation = $2, state = 'accepting', updated_at = now() FROM picked WHERE slots.id = picked.id RETURNING 1),
      used AS (
        UPDATE generations SET spare_ready = false FROM moved WHERE sandbox_id = $1 AND number = $2)
      UPDATE sandboxes SET plan_revision = plan_revision + 1 FROM moved WHERE sandboxes.id = $1`,
-    [sandboxId, target],
+    [sandboxId, target, movableSlotStates],
   );
   if (rowCount === 0) return false;
   await announceSandboxes(tx, [sandboxId]);

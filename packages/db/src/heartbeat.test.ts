@@ -1,3 +1,4 @@
+import { testDigest, testReport } from "@valet/shared";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { minCapacityPct } from "./capacity.ts";
 import { handOverSlots } from "./hand-over.ts";
@@ -8,7 +9,7 @@ import { openSession } from "./sessions.ts";
 import { completeAttempt } from "./tasks/complete.ts";
 import { getTask } from "./tasks/read.ts";
 import { recordEvents } from "./tasks/record-events.ts";
-import { makeTestFleet, testDigest, testReport } from "./test-fleet.ts";
+import { makeTestFleet } from "./test-fleet.ts";
 import type { TestFleet, TestSandbox } from "./test-fleet.ts";
 import { createTestDatabase } from "./testing.ts";
 import type { TestDatabase } from "./testing.ts";

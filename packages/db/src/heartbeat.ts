@@ -1,51 +1,26 @@
-import { err, ok } from "@valet/shared";
-import type { GenerationState, LeaseTimes, Result, SlotState } from "@valet/shared";
+import { changedSlots, err, ok, sortAttempts, withUsableSpares } from "@valet/shared";
+import type {
+  AttemptKey,
+  HeartbeatInput,
+  HeartbeatResult,
+  LeaseTimes,
+  OpenAttempt,
+  OwnedSlot,
+  Result,
+  SlotPlanRow,
+  SortedAttempts,
+  StoredGeneration,
+} from "@valet/shared";
 import { announceSandboxes } from "./announce.ts";
-import { followSlot, hasUsableSpare } from "./follow-slots.ts";
-import type { OwnedSlot } from "./follow-slots.ts";
 import { moveFreeSlot } from "./hand-over.ts";
 import { lockSandbox } from "./lock-sandbox.ts";
 import type { LockedSandbox } from "./lock-sandbox.ts";
 import { notify } from "./notify.ts";
 import { storeReports } from "./generation-reports.ts";
-import type { StoredGeneration } from "./generation-reports.ts";
 import { slotPlan } from "./slot-plan.ts";
-import type { SlotPlanRow } from "./slot-plan.ts";
-import { sortAttempts } from "./sort-attempts.ts";
-import type { OpenAttempt, SortedAttempts } from "./sort-attempts.ts";
 import type { Tx } from "./sql.ts";
 import { completeAttempts } from "./tasks/complete.ts";
 
-/** One attempt as both sides name it. */
-export interface AttemptKey {
-  taskId: string;
-  fence: number;
-  leaseId: string;
-}
-export interface GenerationInput {
-  generation: number;
-  imageTag: string;
-  imageDigest: string;
-  state: GenerationState;
-  reachable: boolean;
-  workerBootId: string | null;
-  accepting: boolean;
-  spareReady: boolean;
-  slots: readonly { index: number; state: "preparing" | "ready" | "busy" | "closed" }[];
-  attempts: readonly (AttemptKey & { confirmedAgoMs: number; frozen: boolean })[];
-}
-/** The contract's Heartbeat fits. */
-export interface HeartbeatInput {
-  generations: readonly GenerationInput[];
-  attempts: readonly AttemptKey[];
-  agentReachable: boolean;
-}
-export interface HeartbeatResult {
-  renewed: AttemptKey[];
-  lost: AttemptKey[];
-  cancel: AttemptKey[];
-  plan: SlotPlanRow;
-}
 export interface SessionClosed {
   kind: "session_closed";
   message: string;
@@ -73,7 +48,7 @@ export async function applyHeartbeat(tx: Tx, call: HeartbeatCall): Promise<Resul
   if (!sandbox || !held.isLive) {
     return err({ kind: "session_closed", message: "this session was closed or replaced by a newer one" });
   }
-  const reports = reportsOf(heartbeat, held.slots);
+  const reports = withUsableSpares(heartbeat, held.slots);
   const known = await storeReports(tx, sandboxId, reports, held.generations);
   const sorted = sortAttempts(held.attempts, heartbeat, known, times.confirmFreshMs);
   await renew(tx, call, sorted);
@@ -99,14 +74,6 @@ async function planNow(tx: Tx, sandboxId: string): Promise<SlotPlanRow> {
   const plan = await slotPlan(tx, sandboxId);
   if (!plan) throw new Error(`sandbox ${sandboxId} has no slot plan`);
   return plan;
-}
-
-/** Reports with their spare as it may be used. */
-function reportsOf(heartbeat: HeartbeatInput, slots: readonly OwnedSlot[]): GenerationInput[] {
-  return heartbeat.generations.map((report) => {
-    const owned = slots.filter((slot) => slot.generation === report.generation);
-    return { ...report, spareReady: hasUsableSpare(report, owned) };
-  });
 }
 
 async function readHeld(tx: Tx, { sandboxId, sessionId }: HeartbeatCall): Promise<Held> {
@@ -169,13 +136,7 @@ async function followSlots(
   known: readonly StoredGeneration[],
   times: LeaseTimes,
 ): Promise<void> {
-  const changed = slots.flatMap((slot): { index: number; state: SlotState }[] => {
-    if (slot.generation === null) return [];
-    const report = heartbeat.generations.find((one) => one.generation === slot.generation);
-    const silentMs = known.find((one) => one.number === slot.generation)?.silentMs ?? Number.POSITIVE_INFINITY;
-    const state = followSlot(slot, report, silentMs > times.confirmFreshMs);
-    return state === slot.state ? [] : [{ index: slot.index, state }];
-  });
+  const changed = changedSlots(slots, heartbeat, known, times.confirmFreshMs);
   if (changed.length === 0) return;
   await tx.query(
     `UPDATE slots l SET state = c.state, updated_at = now() FROM unnest($2::int[], $3::text[]) AS c (index, state)

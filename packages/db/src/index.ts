@@ -8,11 +8,10 @@ export { migrate, migrateDown } from "./migrations.ts";
 export type { MigrateOptions, MigrateResult } from "./migrations.ts";
 export { claimEnvironment, databaseEnvironment } from "./environment-mark.ts";
 export { createTestDatabase } from "./testing.ts";
-export { makeTestFleet, must, testDigest, testReport, testSpec } from "./test-fleet.ts";
+export { makeTestFleet, must, testSpec } from "./test-fleet.ts";
 export type { TestFleet, TestSandbox, TestSandboxOptions, TestTaskOptions } from "./test-fleet.ts";
 export type { TestDatabase } from "./testing.ts";
 export { channels, notify } from "./notify.ts";
-export { canonicalJson } from "./canonical-json.ts";
 
 export * from "./tenants.ts";
 export * from "./tokens.ts";

@@ -1,15 +1,5 @@
+import type { SlotPlanRow } from "@valet/shared";
 import type { Sql } from "./sql.ts";
-
-/** Which generation owns which slot; the same shape as the contract's SlotPlan. */
-export interface SlotPlanRow {
-  /** Grows with every change. */
-  revision: number;
-  /** Where freed slots go. */
-  target: number | null;
-  slots: { index: number; generation: number | null }[];
-  /** A cordon stands: nothing new is to start there. */
-  draining: boolean;
-}
 
 /** Undefined when there is no such sandbox. */
 export async function slotPlan(sql: Sql, sandboxId: string): Promise<SlotPlanRow | undefined> {

@@ -1,23 +1,25 @@
 import { randomBytes } from "node:crypto";
-import { leaseTimes, Secret } from "@valet/shared";
-import type { Environment, LeaseTimes, Result } from "@valet/shared";
+import { leaseTimes, Secret, testDigest, testReport } from "@valet/shared";
+import type {
+  AttemptKey,
+  Environment,
+  GenerationInput,
+  HeartbeatInput,
+  HeartbeatResult,
+  LeaseTimes,
+  Reservation,
+  Result,
+} from "@valet/shared";
 import type { Database } from "./database.ts";
 import { applyHeartbeat } from "./heartbeat.ts";
-import type { AttemptKey, GenerationInput, HeartbeatInput, HeartbeatResult } from "./heartbeat.ts";
 import { allowRelease } from "./releases.ts";
 import { createSandbox, moveSandbox, setTargetGeneration } from "./sandboxes.ts";
 import { openSession } from "./sessions.ts";
 import { acknowledgeMany } from "./tasks/acknowledge.ts";
 import { reserveTasks } from "./tasks/reserve.ts";
-import type { Reservation } from "./tasks/reserve.ts";
 import { submitTask } from "./tasks/submit.ts";
 import type { TaskRow, TaskSpecInput } from "./tasks/task-row.ts";
 import { ensureTenant } from "./tenants.ts";
-
-/** A digest that is easy to tell apart in tests. */
-export function testDigest(letter: string): string {
-  return `sha256:${letter.repeat(64)}`;
-}
 
 /** One sandbox whose generations say what a test wants them to say. */
 export interface TestSandbox {
@@ -68,23 +70,6 @@ export function makeTestFleet(db: Database, times: LeaseTimes = leaseTimes(30_00
       }
       return reservations;
     },
-  };
-}
-
-/** A report of a healthy generation that owns the slots given and has everything ready. */
-export function testReport(change: Partial<GenerationInput> = {}): GenerationInput {
-  return {
-    generation: 1,
-    imageTag: "v1",
-    imageDigest: testDigest("a"),
-    state: "serving",
-    reachable: true,
-    workerBootId: "boot-1",
-    accepting: true,
-    spareReady: false,
-    slots: [],
-    attempts: [],
-    ...change,
   };
 }
 

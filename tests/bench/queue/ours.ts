@@ -1,7 +1,6 @@
-import { leaseTimes } from "@valet/shared";
+import { type Reservation, leaseTimes } from "@valet/shared";
 import {
   type Database,
-  type Reservation,
   type TestSandbox,
   acknowledgeMany,
   makeTestFleet,

@@ -6,7 +6,6 @@ import {
   type TaskRow,
   appendAudit,
   artifactsOf,
-  canonicalJson,
   getTask,
   listTasks,
   readArtifact,
@@ -16,7 +15,7 @@ import {
   submitTask,
   whyTask,
 } from "@valet/db";
-import { UserError } from "@valet/shared";
+import { UserError, canonicalJson } from "@valet/shared";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { makeGroupCommit } from "../group-commit.ts";

@@ -1,6 +1,6 @@
 import { err, ok } from "@valet/shared";
 import type { LeaseTimes, Result } from "@valet/shared";
-import type { AttemptKey } from "../heartbeat.ts";
+import type { AttemptKey } from "@valet/shared";
 import type { Sql } from "../sql.ts";
 
 export interface StaleFence {

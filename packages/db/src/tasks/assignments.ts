@@ -1,4 +1,4 @@
-import type { AttemptKey } from "../heartbeat.ts";
+import type { AttemptKey } from "@valet/shared";
 import type { JsonObject, Sql } from "../sql.ts";
 
 export interface AssignmentRow extends AttemptKey {

@@ -1,5 +1,5 @@
+import type { Finish } from "@valet/shared";
 import type { Tx } from "../sql.ts";
-import type { Finish } from "./complete.ts";
 
 /**
  * The common end, in one statement: completed, in time, and no hand-over under way on the sandbox, whose lock the caller holds. Returns

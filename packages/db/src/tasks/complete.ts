@@ -1,51 +1,17 @@
-import type { TaskState } from "@valet/shared";
+import { endOf } from "@valet/shared";
+import type { Completed, End, EndingAttempt, EndingTask, Finish } from "@valet/shared";
 import { notify } from "../notify.ts";
 import { lockSandbox } from "../lock-sandbox.ts";
-import type { AttemptKey } from "../heartbeat.ts";
-import type { JsonObject, Tx } from "../sql.ts";
-import { decideEnd } from "./decide-end.ts";
-import type { EndDecision, EndStatus } from "./decide-end.ts";
+import type { Tx } from "../sql.ts";
 import { freeSlots } from "./free-slots.ts";
-import type { TaskError } from "./task-row.ts";
 import { writeEnds } from "./write-ends.ts";
 
-export interface Finish extends AttemptKey {
-  /** `interrupted`: browser or GH worker died. `lost`: lease expired or death proven. */
-  status: EndStatus;
-  result?: JsonObject;
-  error?: TaskError;
-  reason?: string;
+interface Found extends EndingTask {
+  taskId: string;
 }
-export interface Completed {
+interface FoundAttempt extends EndingAttempt {
   taskId: string;
   fence: number;
-  /** False: its fence is no longer the newest, or the task had ended otherwise. */
-  taken: boolean;
-  state: TaskState;
-}
-interface Found {
-  taskId: string;
-  state: TaskState;
-  newestFence: number;
-  restart: "review" | "safe";
-  maxAttempts: number;
-  attemptCount: number;
-  interruptions: number;
-  cancelRequested: boolean;
-}
-interface FoundAttempt {
-  taskId: string;
-  fence: number;
-  leaseId: string;
-  isOpen: boolean;
-  hasPermit: boolean;
-}
-/** One end that is taken: what to write. */
-export interface End {
-  finish: Finish;
-  decision: EndDecision;
-  /** The attempt had not ended before. */
-  isOpen: boolean;
 }
 
 /**
@@ -82,15 +48,6 @@ export async function completeAttempt(tx: Tx, sandboxId: string, finish: Finish)
   const [completed] = await completeAttempts(tx, sandboxId, [finish]);
   if (!completed) throw new Error("completing an attempt gave no answer");
   return completed;
-}
-
-function endOf(finish: Finish, task: Found, attempt: FoundAttempt): End | undefined {
-  if (task.newestFence !== finish.fence || attempt.leaseId !== finish.leaseId) return undefined;
-  // Nothing starts before it is acknowledged, so an assigned task cannot end here.
-  const isRunning = ["running", "paused", "needs_human"].includes(task.state);
-  if (isRunning !== attempt.isOpen) return undefined;
-  const decision = decideEnd({ ...task, status: finish.status, hasPermit: attempt.hasPermit, error: finish.error });
-  return decision && { finish, decision, isOpen: attempt.isOpen };
 }
 
 async function lockTasks(tx: Tx, finishes: readonly Finish[]): Promise<Map<string, Found>> {

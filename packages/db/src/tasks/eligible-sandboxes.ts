@@ -1,18 +1,6 @@
-import type { Environment, LeaseTimes } from "@valet/shared";
+import { freshMs } from "@valet/shared";
+import type { EligibleSandbox, Environment, LeaseTimes } from "@valet/shared";
 import type { Sql } from "../sql.ts";
-
-/** A sandbox that may take work now, and its free slots. */
-export interface EligibleSandbox {
-  id: string;
-  environment: Environment;
-  labels: Record<string, string>;
-  /** Changes with every cordon and plan: a reservation stands only on the revision it was made on. */
-  planRevision: number;
-  freeSlots: { index: number; generation: number }[];
-}
-
-/** A session that was silent for longer gets nothing new. */
-export const sessionFreshHeartbeats = 3;
 
 /**
  * Usable generations: `s` sandbox in service, reachable, not cordoned or quarantined, with a live session; `g` accepting and
@@ -28,10 +16,6 @@ export const eligibleFrom = `
   WHERE s.state IN ('active', 'deploying') AND s.reachable
     AND (s.quarantined_until IS NULL OR s.quarantined_until < now())
     AND NOT EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = s.id)`;
-
-export function freshMs(times: LeaseTimes): number {
-  return times.heartbeatMs * sessionFreshHeartbeats;
-}
 
 /** Sandboxes with at least one free slot, the emptiest first, at most `most`. */
 export async function sandboxesWithFreeSlots(

@@ -9,7 +9,7 @@ import type { TestDatabase } from "../testing.ts";
 import { expireLeases, expireQueued } from "./expire.ts";
 import { grantPermit } from "./permit.ts";
 import { attemptsOf, getTask } from "./read.ts";
-import type { Reservation } from "./reserve.ts";
+import type { Reservation } from "@valet/shared";
 import { expireUnacknowledged } from "./unacknowledged.ts";
 
 let test: TestDatabase;

@@ -1,23 +1,13 @@
-import type { LeaseTimes } from "@valet/shared";
+import { leasesToGiveUp, reasonToHold } from "@valet/shared";
+import type { AttemptKey, LeaseExpiry, LeaseTimes } from "@valet/shared";
 import { availability } from "../beats.ts";
-import type { AttemptKey } from "../heartbeat.ts";
 import { lockSandbox } from "../lock-sandbox.ts";
 import type { Tx } from "../sql.ts";
 import { completeAttempts } from "./complete.ts";
 
-export interface LeaseExpiry {
-  /** Tasks whose attempts were given up. */
-  expired: string[];
-  /** Set when leases ran out but nothing was given up, and why. */
-  held: { count: number; open: number; reason: "mass_expiry" | "grace" | "api_away" | "control_away" } | null;
-}
 interface ExpiredLease extends AttemptKey {
   sandboxId: string;
 }
-
-/** Hold, for one more lease, when at least this many, and more than this share of all leases, ran out together. */
-const massCount = 3;
-const massShare = 0.3;
 
 /**
  * Gives up attempts whose leases ran out. Holds when it looks like our own fault (F59): the control plane was away, or too many
@@ -33,10 +23,9 @@ export async function expireLeases(tx: Tx, times: LeaseTimes): Promise<LeaseExpi
     [times.leaseMs],
   );
   const open = rows[0]?.open ?? 0;
-  const reason = rows.length === 0 ? undefined : await reasonToHold(tx, times, rows.length, open);
+  const reason = rows.length === 0 ? undefined : await readReason(tx, times, rows.length, open);
   const held = reason ? { count: rows.length, open, reason } : null;
-  // A mass expiry that lasts is real: its hosts are gone, and their tasks must not wait for ever.
-  const leaving = !held ? rows : held.reason === "mass_expiry" ? rows.filter((row) => row.isLongGone) : [];
+  const leaving = leasesToGiveUp(rows, reason);
   const expired: string[] = [];
   for (const sandboxId of new Set(leaving.map((row) => row.sandboxId))) {
     const own = leaving.filter((row) => row.sandboxId === sandboxId);
@@ -45,18 +34,15 @@ export async function expireLeases(tx: Tx, times: LeaseTimes): Promise<LeaseExpi
   return { expired, held };
 }
 
-async function reasonToHold(
+async function readReason(
   tx: Tx,
   times: LeaseTimes,
   count: number,
   open: number,
-): Promise<NonNullable<LeaseExpiry["held"]>["reason"] | undefined> {
+): Promise<ReturnType<typeof reasonToHold>> {
   const found = await availability(tx, times);
-  if (found.isApiAway) return "api_away";
-  if (found.isControlAway) return "control_away";
-  if (found.resumedAt && (await isWithinLease(tx, found.resumedAt, times))) return "grace";
-  if (count >= massCount && count > open * massShare) return "mass_expiry";
-  return undefined;
+  const isInGrace = found.resumedAt !== null && (await isWithinLease(tx, found.resumedAt, times));
+  return reasonToHold({ ...found, isInGrace, count, open });
 }
 
 async function isWithinLease(tx: Tx, since: Date, times: LeaseTimes): Promise<boolean> {

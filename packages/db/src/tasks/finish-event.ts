@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { AttemptKey } from "../heartbeat.ts";
-import type { Finish } from "./complete.ts";
+import type { AttemptKey, Finish } from "@valet/shared";
 
 /** `data` of a `finished` event, as the contract's finishedDataSchema has it. */
 const schema = z.object({

@@ -1,41 +1,27 @@
+import { freedSlots } from "@valet/shared";
+import type { End } from "@valet/shared";
 import { notify } from "../notify.ts";
 import type { LockedSandbox } from "../lock-sandbox.ts";
 import type { Tx } from "../sql.ts";
-import type { End } from "./complete.ts";
 
-interface BusySlot {
+interface HeldSlot {
   id: string;
   index: number;
   generation: number | null;
-  state: "reserved" | "occupied";
-}
-interface FreedSlot {
-  id: string;
-  generation: number | null;
-  state: "accepting" | "renewing";
 }
 
-/**
- * Frees the slots of ended attempts. On a generation that is no longer the target, the slot goes to the target at once: accepting
- * when its spare is ready (and used up by this), else renewing there. On the target itself: renewing.
- */
+/** Frees the slots of attempts that ended just now; they may go to the target generation by it. */
 export async function freeSlots(tx: Tx, sandbox: LockedSandbox, ends: readonly End[]): Promise<void> {
   const open = ends.filter((end) => end.isOpen).map((end) => end.finish);
   if (open.length === 0) return;
-  const { rows: slots } = await tx.query<BusySlot>(
-    `SELECT l.id, l.index, l.generation, l.state FROM unnest($1::uuid[], $2::bigint[]) AS f (task_id, fence)
+  const { rows: slots } = await tx.query<HeldSlot>(
+    `SELECT l.id, l.index, l.generation FROM unnest($1::uuid[], $2::bigint[]) AS f (task_id, fence)
        JOIN slots l ON l.sandbox_id = $3 AND l.task_id = f.task_id AND l.fence = f.fence ORDER BY l.index`,
     [open.map((finish) => finish.taskId), open.map((finish) => finish.fence), sandbox.id],
   );
-  const foreign = slots.filter((slot) => sandbox.target !== null && slot.generation !== sandbox.target);
-  const target = foreign.length > 0 ? await targetGeneration(tx, sandbox) : undefined;
-  const spareUser = target?.spareReady ? foreign[0] : undefined;
-  const freed = slots.map((slot): FreedSlot => {
-    if (slot === spareUser) return { id: slot.id, generation: sandbox.target, state: "accepting" };
-    if (target && foreign.includes(slot)) return { id: slot.id, generation: sandbox.target, state: "renewing" };
-    return { id: slot.id, generation: slot.generation, state: "renewing" };
-  });
-  await writeFreed(tx, sandbox, freed, { usesSpare: spareUser !== undefined, changesPlan: target !== undefined });
+  const isForeign = slots.some((slot) => sandbox.target !== null && slot.generation !== sandbox.target);
+  const target = isForeign ? await targetGeneration(tx, sandbox) : undefined;
+  await writeFreed(tx, sandbox, freedSlots(slots, sandbox.target, target?.spareReady));
   if (slots.some((slot) => slot.index >= sandbox.capacity)) await dropSurplus(tx, sandbox);
 }
 
@@ -51,8 +37,7 @@ async function targetGeneration(tx: Tx, sandbox: LockedSandbox): Promise<{ spare
 async function writeFreed(
   tx: Tx,
   sandbox: LockedSandbox,
-  freed: readonly FreedSlot[],
-  { usesSpare, changesPlan }: { usesSpare: boolean; changesPlan: boolean },
+  { freed, usesSpare, changesPlan }: ReturnType<typeof freedSlots>,
 ): Promise<void> {
   await tx.query(
     `UPDATE slots l SET state = f.state, generation = f.generation, task_id = NULL, fence = NULL, updated_at = now()

@@ -10,7 +10,7 @@ import { completeAttempt } from "./complete.ts";
 import { attemptsOf, getTask, taskEventsAfter } from "./read.ts";
 import { recordEvents } from "./record-events.ts";
 import type { EventInput } from "./record-events.ts";
-import type { Reservation } from "./reserve.ts";
+import type { Reservation } from "@valet/shared";
 
 let test: TestDatabase;
 let fleet: TestFleet;

@@ -8,7 +8,7 @@ import { grantPermit } from "./permit.ts";
 import { getTask } from "./read.ts";
 import { recordEvents } from "./record-events.ts";
 import { requestCancel } from "./requests.ts";
-import type { Reservation } from "./reserve.ts";
+import type { Reservation } from "@valet/shared";
 
 let test: TestDatabase;
 let fleet: TestFleet;

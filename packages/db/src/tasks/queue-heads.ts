@@ -1,23 +1,5 @@
-import type { Environment } from "@valet/shared";
+import type { Environment, QueueClass, QueueHead } from "@valet/shared";
 import type { Sql } from "../sql.ts";
-import type { Placement } from "./placement.ts";
-
-/** Queued tasks that can all go to the same places. */
-export interface QueueClass extends Placement {
-  environment: Environment;
-  key: string;
-}
-/** A task at the head of its tenant's queue. */
-export interface QueueHead {
-  taskId: string;
-  tenantId: string;
-  environment: Environment;
-  key: string;
-  fence: number;
-  avoid: string[];
-  queueKey: Date;
-  lastServed: number;
-}
 
 /**
  * The classes that are queued at all, at most `limit`: one step of the index each, however many tasks there are.
@@ -64,7 +46,7 @@ export async function queueHeads(
          row_number() OVER (PARTITION BY w.environment, w.key ORDER BY n.last_served, w.tenant) AS place
        FROM waiting w JOIN tenants n ON n.id = w.tenant)
      SELECT head.id AS "taskId", turn.tenant AS "tenantId", turn.environment, turn.key, head.fence,
-       head.avoid_sandbox_ids AS avoid, head.queue_key AS "queueKey", turn.last_served AS "lastServed"
+       head.avoid_sandbox_ids AS avoid, (extract(epoch FROM head.queue_key) * 1000000)::bigint AS "queueKey", turn.last_served AS "lastServed"
      FROM turn, LATERAL (
        SELECT t.id, t.fence, t.avoid_sandbox_ids, t.queue_key FROM tasks t
        WHERE t.queue_key IS NOT NULL AND t.environment = turn.environment AND t.placement_key = turn.key

@@ -1,10 +1,9 @@
 import type { LeaseTimes } from "@valet/shared";
 import { announceTasks } from "../announce.ts";
-import type { AttemptKey } from "../heartbeat.ts";
+import type { AttemptKey, Finish } from "@valet/shared";
 import type { Tx } from "../sql.ts";
 import { completePlainly } from "./complete-plainly.ts";
 import { completeAttempts } from "./complete.ts";
-import type { Finish } from "./complete.ts";
 import { finishOf } from "./finish-event.ts";
 import { storeEvents } from "./store-events.ts";
 

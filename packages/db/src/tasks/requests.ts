@@ -1,12 +1,12 @@
 import { err, ok, sourcesOf, taskTransitions } from "@valet/shared";
-import type { Result, TaskState } from "@valet/shared";
+import type { Result, TaskError, TaskState } from "@valet/shared";
 import { announceTasks } from "../announce.ts";
 import { lockSandbox } from "../lock-sandbox.ts";
 import { notify } from "../notify.ts";
 import type { JsonObject, Tx } from "../sql.ts";
 import { getTask } from "./read.ts";
 import { submitTask } from "./submit.ts";
-import type { TaskError, TaskRow, TaskSpecInput } from "./task-row.ts";
+import type { TaskRow, TaskSpecInput } from "./task-row.ts";
 
 export interface UnknownTask {
   kind: "unknown_task";

@@ -1,8 +1,9 @@
+import { testDigest } from "@valet/shared";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { allowRelease, disallowRelease } from "../releases.ts";
 import { addCordon, removeCordon, setReachable } from "../sandboxes.ts";
 import { closeSession } from "../sessions.ts";
-import { makeTestFleet, testDigest } from "../test-fleet.ts";
+import { makeTestFleet } from "../test-fleet.ts";
 import type { TestFleet } from "../test-fleet.ts";
 import { createTestDatabase } from "../testing.ts";
 import type { TestDatabase } from "../testing.ts";

@@ -1,27 +1,19 @@
-import type { Environment, LeaseTimes } from "@valet/shared";
+import { fits, inTurn, matchTasks, placeableClasses } from "@valet/shared";
+import type {
+  EligibleSandbox,
+  Environment,
+  LeaseTimes,
+  Match,
+  QueueClass,
+  QueueHead,
+  Reservation,
+  ReserveResult,
+} from "@valet/shared";
 import type { Sql } from "../sql.ts";
 import { eligibleSandboxes, sandboxesWithFreeSlots } from "./eligible-sandboxes.ts";
-import type { EligibleSandbox } from "./eligible-sandboxes.ts";
-import { inTurn, matchTasks, placeableClasses } from "./match-tasks.ts";
-import type { Match } from "./match-tasks.ts";
-import { fits } from "./placement.ts";
+import { placementKey } from "./placement.ts";
 import { queueHeads, queuedClasses } from "./queue-heads.ts";
-import type { QueueClass, QueueHead } from "./queue-heads.ts";
 
-export interface Reservation {
-  taskId: string;
-  tenantId: string;
-  fence: number;
-  leaseId: string;
-  sandboxId: string;
-  slot: number;
-  generation: number;
-}
-export interface ReserveResult {
-  reservations: Reservation[];
-  /** Call again at once: there may be more tasks that fit free slots. */
-  more: boolean;
-}
 export interface ReserveInput {
   environment?: Environment;
   /** Most tasks in one transaction. */
@@ -56,7 +48,7 @@ async function tryReserve(
   const listed = await queuedClasses(sql, mostClasses + 1, input.environment);
   if (listed.length === 0) return none;
   const sandboxes = await sandboxesWithFreeSlots(sql, input.times, searchFor(listed, input));
-  const classes = placeableClasses(listed, listed.length <= mostClasses, sandboxes);
+  const classes = placeableClasses(listed, listed.length <= mostClasses, sandboxes, placementKey);
   if (classes.length === 0) return none;
   const free = sandboxes.reduce((sum, sandbox) => sum + sandbox.freeSlots.length, 0);
   const limit = Math.min(input.limit, free);

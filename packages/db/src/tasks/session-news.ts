@@ -1,5 +1,4 @@
-import type { AttemptKey } from "../heartbeat.ts";
-import type { SlotPlanRow } from "../slot-plan.ts";
+import type { AttemptKey, SlotPlanRow } from "@valet/shared";
 import type { Sql } from "../sql.ts";
 import type { AssignmentRow } from "./assignments.ts";
 

@@ -1,4 +1,4 @@
-import type { AttemptOutcome, Environment, TaskState } from "@valet/shared";
+import type { AttemptOutcome, Environment, TaskError, TaskState } from "@valet/shared";
 import type { JsonObject } from "../sql.ts";
 
 /** What the database needs to know of a task's spec; the contract's TaskSpec fits. The rest is stored unread. */
@@ -12,11 +12,6 @@ export interface TaskSpecInput {
   restart: "review" | "safe";
   webhookUrl?: string | undefined;
   metadata: Record<string, string>;
-}
-export interface TaskError {
-  code: string;
-  message: string;
-  stepIndex?: number;
 }
 export interface TaskRow {
   id: string;

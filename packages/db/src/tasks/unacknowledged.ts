@@ -1,3 +1,4 @@
+import { quarantineLeases, unacknowledgedToQuarantine } from "@valet/shared";
 import type { LeaseTimes } from "@valet/shared";
 import { announceSandboxes, announceTasks } from "../announce.ts";
 import { lockSandbox } from "../lock-sandbox.ts";
@@ -10,10 +11,6 @@ export interface UnacknowledgedResult {
   /** Sandboxes that get nothing for a while. */
   quarantined: string[];
 }
-
-const inARow = 3;
-/** In leases: long enough for an operator to look, short enough to heal by itself. */
-const quarantineLeases = 2;
 
 /**
  * Assignments that nobody acknowledged in time go back to the queue at no cost, and avoid that sandbox; after three in a row it
@@ -73,7 +70,7 @@ async function countInARow(tx: Tx, sandboxId: string, count: number, times: Leas
     `UPDATE sandboxes SET unacknowledged_in_a_row = CASE WHEN unacknowledged_in_a_row + $2 >= $3 THEN 0 ELSE unacknowledged_in_a_row + $2 END,
        quarantined_until = CASE WHEN unacknowledged_in_a_row + $2 >= $3 THEN now() + $4 * interval '1 millisecond' ELSE quarantined_until END
      WHERE id = $1 RETURNING quarantined_until > now() AS quarantined`,
-    [sandboxId, count, inARow, times.leaseMs * quarantineLeases],
+    [sandboxId, count, unacknowledgedToQuarantine, times.leaseMs * quarantineLeases],
   );
   if (!rows[0]?.quarantined) return false;
   await announceSandboxes(tx, [sandboxId]);

@@ -1,6 +1,6 @@
+import { freshMs } from "@valet/shared";
 import type { Environment, LeaseTimes, TaskState } from "@valet/shared";
 import type { Sql } from "../sql.ts";
-import { freshMs } from "./eligible-sandboxes.ts";
 
 export type WhyCode =
   | "not_waiting"

@@ -1,7 +1,6 @@
 import { sourcesOf, taskTransitions } from "@valet/shared";
-import type { TaskState } from "@valet/shared";
+import type { End, TaskState } from "@valet/shared";
 import type { Tx } from "../sql.ts";
-import type { End } from "./complete.ts";
 
 const targets = ["completed", "failed", "cancelled", "timed_out", "queued", "needs_review"] as const;
 /** `state>target` for every legal move: the update takes no other. */

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import {
   type Database,
   type DeployRow,
-  type GenerationInput,
   type SandboxRow,
   applyHeartbeat,
   createDeploy,
@@ -15,7 +14,15 @@ import {
   upsertRelease,
 } from "@valet/db";
 import { type DeployRequest as DeployVerb, type HostDriver } from "@valet/rollout";
-import { type Clock, type LeaseTimes, type RolloutKnobs, Secret, defaultKnobs, deployActions } from "@valet/shared";
+import {
+  type Clock,
+  type GenerationInput,
+  type LeaseTimes,
+  type RolloutKnobs,
+  Secret,
+  defaultKnobs,
+  deployActions,
+} from "@valet/shared";
 import {
   type FakeHost,
   type FakeRelease,

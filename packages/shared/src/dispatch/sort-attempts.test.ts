@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { sortAttempts } from "./sort-attempts.ts";
 import type { OpenAttempt } from "./sort-attempts.ts";
-import { testReport } from "./test-fleet.ts";
+import { testReport } from "./test-report.ts";
 
 const attempt = (change: Partial<OpenAttempt> = {}): OpenAttempt => ({
   taskId: "t1",

@@ -1,8 +1,8 @@
-import { canMove, taskTransitions } from "@valet/shared";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decideEnd, mostInterruptions } from "./decide-end.ts";
 import type { EndInput } from "./decide-end.ts";
+import { canMove, taskTransitions } from "../transitions.ts";
 
 const running: EndInput = {
   status: "completed",

@@ -1,6 +1,12 @@
-import type { AttemptOutcome, TaskState } from "@valet/shared";
-import { assertNever, isTerminal, taskTransitions } from "@valet/shared";
-import type { TaskError } from "./task-row.ts";
+import { assertNever } from "../assert-never.ts";
+import type { AttemptOutcome, TaskState } from "../states.ts";
+import { isTerminal, taskTransitions } from "../transitions.ts";
+
+export interface TaskError {
+  code: string;
+  message: string;
+  stepIndex?: number;
+}
 
 /** How an attempt ended, as its GH worker (or a proof of its death) says. */
 export type EndStatus = Exclude<AttemptOutcome, "unacknowledged">;

@@ -1,6 +1,6 @@
 import { fits, keysFitting } from "./placement.ts";
-import type { EligibleSandbox } from "./eligible-sandboxes.ts";
-import type { QueueClass, QueueHead } from "./queue-heads.ts";
+import type { Placement } from "./placement.ts";
+import type { EligibleSandbox, QueueClass, QueueHead } from "./queue.ts";
 
 /** A task and the slot it should get. */
 export interface Match {
@@ -19,6 +19,7 @@ export function placeableClasses(
   listed: readonly QueueClass[],
   isComplete: boolean,
   sandboxes: readonly EligibleSandbox[],
+  keyOf: (placement: Placement) => string,
 ): QueueClass[] {
   const fitting = listed.filter((one) =>
     sandboxes.some((sandbox) => sandbox.environment === one.environment && fits(one, sandbox)),
@@ -26,7 +27,7 @@ export function placeableClasses(
   if (isComplete) return fitting;
   const all = new Map(fitting.map((one) => [`${one.environment} ${one.key}`, one]));
   for (const sandbox of sandboxes.slice(0, 200)) {
-    for (const [key, placement] of keysFitting(sandbox)) {
+    for (const [key, placement] of keysFitting(sandbox, keyOf)) {
       all.set(`${sandbox.environment} ${key}`, { ...placement, environment: sandbox.environment, key });
     }
   }
@@ -36,21 +37,21 @@ export function placeableClasses(
 /** Tasks in the order of their turns: each tenant's oldest first, the tenant served longest ago first. */
 export function inTurn(heads: readonly QueueHead[]): QueueHead[] {
   const byTenant = new Map<string, QueueHead[]>();
-  for (const head of [...heads].sort((a, b) => a.queueKey.getTime() - b.queueKey.getTime())) {
+  for (const head of [...heads].sort((a, b) => a.queueKey - b.queueKey || (a.taskId < b.taskId ? -1 : 1))) {
     const own = byTenant.get(head.tenantId) ?? [];
     own.push(head);
     byTenant.set(head.tenantId, own);
   }
   const tenants = [...byTenant.values()].sort(
     (a, b) =>
-      (a[0]?.lastServed ?? 0) - (b[0]?.lastServed ?? 0) || (a[0]?.tenantId ?? "").localeCompare(b[0]?.tenantId ?? ""),
+      (a[0]?.lastServed ?? 0) - (b[0]?.lastServed ?? 0) || ((a[0]?.tenantId ?? "") < (b[0]?.tenantId ?? "") ? -1 : 1),
   );
   const rounds = Math.max(0, ...tenants.map((own) => own.length));
   return Array.from({ length: rounds }, (_, round) => tenants.flatMap((own) => own[round] ?? [])).flat();
 }
 
 /**
- * Gives each task a free slot of a sandbox it fits, the emptiest first. A task avoids the sandboxes it failed on, unless
+ * Gives each task a free slot of a sandbox it fits: the emptiest one, of equals the one with the smallest id. A task avoids the sandboxes it failed on, unless
  * `hasAlternative` says that there is no other it could ever go to.
  */
 export function matchTasks(
@@ -91,7 +92,7 @@ function emptiest(
   let most = 0;
   for (const sandbox of sandboxes) {
     const count = free.get(sandbox.id)?.length ?? 0;
-    if (count > most) [best, most] = [sandbox, count];
+    if (count > most || (best && count === most && sandbox.id < best.id)) [best, most] = [sandbox, count];
   }
   return best;
 }

@@ -1,10 +1,35 @@
-import type { SlotState } from "@valet/shared";
-import type { GenerationInput } from "./heartbeat.ts";
+import type { SlotState } from "../states.ts";
+import type { GenerationInput, HeartbeatInput } from "./heartbeat-input.ts";
+import type { StoredGeneration } from "./reports.ts";
 
 export interface OwnedSlot {
   index: number;
   state: SlotState;
   generation: number | null;
+}
+
+/** Slots whose state changes with this heartbeat. `silentAfterMs`: a generation that was silent for longer has no usable slot. */
+export function changedSlots(
+  slots: readonly OwnedSlot[],
+  heartbeat: HeartbeatInput,
+  known: readonly StoredGeneration[],
+  silentAfterMs: number,
+): { index: number; state: SlotState }[] {
+  return slots.flatMap((slot) => {
+    if (slot.generation === null) return [];
+    const report = heartbeat.generations.find((one) => one.generation === slot.generation);
+    const silentMs = known.find((one) => one.number === slot.generation)?.silentMs ?? Number.POSITIVE_INFINITY;
+    const state = followSlot(slot, report, silentMs > silentAfterMs);
+    return state === slot.state ? [] : [{ index: slot.index, state }];
+  });
+}
+
+/** Reports with their spare as it may be used. */
+export function withUsableSpares(heartbeat: HeartbeatInput, slots: readonly OwnedSlot[]): GenerationInput[] {
+  return heartbeat.generations.map((report) => {
+    const owned = slots.filter((slot) => slot.generation === report.generation);
+    return { ...report, spareReady: hasUsableSpare(report, owned) };
+  });
 }
 
 /**

@@ -1,7 +1,8 @@
-import { canMove, slotStates, slotTransitions } from "@valet/shared";
 import { describe, expect, it } from "vitest";
 import { followSlot, hasUsableSpare } from "./follow-slots.ts";
-import { testReport } from "./test-fleet.ts";
+import { slotStates } from "../states.ts";
+import { canMove, slotTransitions } from "../transitions.ts";
+import { testReport } from "./test-report.ts";
 
 const slot = { index: 0, generation: 1 };
 const seen = (state: "preparing" | "ready" | "busy" | "closed") => testReport({ slots: [{ index: 0, state }] });

@@ -1,6 +1,6 @@
-import type { AttemptKey, HeartbeatInput } from "./heartbeat.ts";
+import type { AttemptKey, HeartbeatInput } from "./heartbeat-input.ts";
 
-/** An attempt the database holds open on the sandbox. */
+/** An attempt the store holds open on the sandbox. */
 export interface OpenAttempt extends AttemptKey {
   generation: number;
   workerBootId: string | null;
@@ -26,7 +26,7 @@ export interface SortedAttempts {
 
 const keyOf = (ref: AttemptKey): string => `${ref.taskId} ${ref.fence} ${ref.leaseId}`;
 
-/** Compares what the host says it runs with what the database holds. `proofMs`: how long a new boot must have been seen. */
+/** Compares what the host says it runs with what the store holds. `proofMs`: how long a new boot must have been seen. */
 export function sortAttempts(
   open: readonly OpenAttempt[],
   heartbeat: HeartbeatInput,
