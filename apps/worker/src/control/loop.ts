@@ -3,6 +3,8 @@ import { makeBackoff } from "../backoff.ts";
 import { type Bell, ignoreAbort } from "../bell.ts";
 import { type Log, messageOf } from "../log.ts";
 
+export type RoundAnswer = "again" | "idle" | number;
+
 /** One of the control worker's loops. Any number of control workers may run it at once. */
 export interface ControlLoop {
   name: string;
@@ -11,8 +13,8 @@ export interface ControlLoop {
   bell?: Bell;
   /** Shortest pause between rounds, bell or not; 0 unless given. */
   restMs?: number;
-  /** `again`: there is more to do at once. */
-  round(signal: AbortSignal): Promise<"again" | "idle">;
+  /** `again`: there is more to do at once. A number: look again after so many ms, whatever `everyMs` says. */
+  round(signal: AbortSignal): Promise<RoundAnswer>;
 }
 export interface LoopRuntime {
   clock: Clock;
@@ -36,7 +38,8 @@ export async function runLoop(runtime: LoopRuntime, loop: ControlLoop): Promise<
         if (backoff.failures > 0)
           log.info({ event: "loop_recovered", loop: loop.name, afterFailures: backoff.failures });
         backoff.reset();
-        return answer === "again" ? 0 : loop.everyMs * (0.9 + 0.2 * runtime.random());
+        if (answer === "again") return 0;
+        return (answer === "idle" ? loop.everyMs : answer) * (0.9 + 0.2 * runtime.random());
       },
       (error: unknown) => {
         if (backoff.failures === 0 && !signal.aborted)
@@ -51,7 +54,7 @@ export async function runLoop(runtime: LoopRuntime, loop: ControlLoop): Promise<
   }
 }
 
-async function oneRound(runtime: LoopRuntime, loop: ControlLoop): Promise<"again" | "idle"> {
+async function oneRound(runtime: LoopRuntime, loop: ControlLoop): Promise<RoundAnswer> {
   const deadlineMs = runtime.roundDeadlineMs ?? 60_000;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

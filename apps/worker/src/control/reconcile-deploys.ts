@@ -1,6 +1,6 @@
-import type { DeployStore, HostDriver, Reconcile } from "@valet/rollout";
+import type { DeployDocument, DeployStore, HostDriver, Reconcile } from "@valet/rollout";
 import { makeReconcile } from "@valet/rollout";
-import type { Clock } from "@valet/shared";
+import type { Clock, HostStepState } from "@valet/shared";
 import { type Bell, ignoreAbort } from "../bell.ts";
 import { type Log, messageOf } from "../log.ts";
 import type { ControlLoop } from "./loop.ts";
@@ -15,6 +15,9 @@ export interface ReconcileDeploysDeps {
 }
 
 const tickMs = 1_000;
+/** While a host is in the middle of its procedure each wait for a tick is time the rollout loses; a large fleet is asked less often. */
+const busyTickMs = 200;
+const askMs = 5;
 const shortestPauseMs = 100;
 /** Passes over one deploy in one round, while each pass still changes something. */
 const mostPasses = 20;
@@ -53,24 +56,39 @@ export function reconcileDeploysLoop(deps: ReconcileDeploysDeps): ControlLoop {
       const failures: unknown[] = [];
       const open = await store.listOpen();
       // One broken deploy must not hold up another environment's.
-      await Promise.all(
+      const seen = await Promise.all(
         open.map((id) => takeForward(reconcile, id, log, signal).catch((error: unknown) => void failures.push(error))),
       );
       endedAtMs = clock.monotonicMs();
       if (failures.length > 0 && !signal.aborted) {
         throw new Error(`${failures.length} of ${open.length} deploys: ${failures.map(messageOf).join("; ")}`);
       }
-      return "idle";
+      return pauseMs(seen.filter((deploy) => deploy != null));
     },
   };
 }
 
+/** Hosts that work at something are asked often; how often depends on how many there are to ask. */
+function pauseMs(deploys: readonly DeployDocument[]): number {
+  const isBusy = deploys.some((deploy) => deploy.hosts.some((host) => busySteps.has(host.step)));
+  const hosts = deploys.reduce((sum, deploy) => sum + deploy.hosts.length, 0);
+  return isBusy ? Math.min(tickMs, Math.max(busyTickMs, hosts * askMs)) : tickMs;
+}
+
+const busySteps = new Set<HostStepState>(["starting", "replacing", "verifying", "handing_over", "rolling_back"]);
+
 /** Passes until nothing changes without the world moving first; a lost race leaves the deploy to whoever won. */
-async function takeForward(reconcile: Reconcile, deployId: string, log: Log, signal: AbortSignal): Promise<void> {
+async function takeForward(
+  reconcile: Reconcile,
+  deployId: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<DeployDocument | undefined> {
   for (let pass = 0; pass < mostPasses && !signal.aborted; pass += 1) {
     const outcome = await reconcile(deployId, signal);
-    if (outcome.kind !== "saved") return;
+    if (outcome.kind !== "saved") return outcome.kind === "settled" ? outcome.deploy : undefined;
     const { state, stateReason, waitingOn, revision } = outcome.deploy;
     log.info({ event: "deploy_saved", deployId, state, reason: stateReason, waitingOn, revision });
   }
+  return undefined;
 }
