@@ -58,6 +58,16 @@ export interface DeployRow {
   createdAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
+  /** How its canary is judged (`analysisConfigSchema`); null: it is not. */
+  analysis: JsonObject | null;
+  /** Version of the environment's configuration that its knobs were resolved from; null: there was none. */
+  configVersion: number | null;
+  /** People other than `createdBy` and `askedBy` who must approve it first. */
+  requiredApprovals: number;
+  /** No freeze window holds it: an admin said so, or it is a rollback. */
+  ignoreFreeze: boolean;
+  /** Who triggered it, when that is not who created it. */
+  askedBy: string | null;
   /** In their order of change; empty until the engine planned them. */
   hosts: DeployHostRow[];
 }

@@ -26,6 +26,12 @@ export interface NewDeploy {
   /** A wish to begin with. */
   request?: DeployRequest | null;
   engine?: JsonObject;
+  /** How its canary is judged; null or absent: it is not. */
+  analysis?: JsonObject | null;
+  /** Version of the environment's configuration that the knobs come from. */
+  configVersion?: number | null;
+  requiredApprovals?: number;
+  ignoreFreeze?: boolean;
 }
 export interface UnknownDeploy {
   kind: "unknown_deploy";
@@ -50,7 +56,8 @@ const own = `d.id, d.environment, d.service, d.release_id AS "releaseId", d.imag
   d.image_digest AS "imageDigest", d.previous_tag AS "previousTag", d.previous_digest AS "previousDigest", d.state,
   d.state_reason AS "stateReason", d.revision, d.knobs, d.waiting_on AS "waitingOn", d.request, d.trigger,
   d.created_by AS "createdBy", d.sandbox_ids AS "sandboxIds", d.created_at AS "createdAt", d.started_at AS "startedAt",
-  d.ended_at AS "endedAt"`;
+  d.ended_at AS "endedAt", d.analysis, d.config_version AS "configVersion", d.required_approvals AS "requiredApprovals",
+  d.ignore_freeze AS "ignoreFreeze", d.asked_by AS "askedBy"`;
 const select = `SELECT ${own}, d.engine,
   coalesce((SELECT jsonb_agg(${hostJson} ORDER BY h.position, h.sandbox_id) FROM deploy_hosts h
     JOIN sandboxes s ON s.id = h.sandbox_id WHERE h.deploy_id = d.id), '[]') AS hosts
@@ -67,8 +74,8 @@ export async function createDeploy(tx: Tx, input: NewDeploy): Promise<DeployRow>
   const previous = await previousOf(tx, input);
   const { rows } = await tx.query<{ id: string }>(
     `INSERT INTO deploys (environment, service, release_id, image_tag, image_digest, previous_tag, previous_digest, state, state_reason,
-       knobs, request, engine, trigger, created_by, sandbox_ids)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id`,
+       knobs, request, engine, trigger, created_by, sandbox_ids, analysis, config_version, required_approvals, ignore_freeze)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING id`,
     [
       input.environment,
       input.service,
@@ -85,6 +92,10 @@ export async function createDeploy(tx: Tx, input: NewDeploy): Promise<DeployRow>
       input.trigger,
       input.createdBy,
       input.sandboxIds ?? null,
+      input.analysis ? JSON.stringify(input.analysis) : null,
+      input.configVersion ?? null,
+      input.requiredApprovals ?? 0,
+      input.ignoreFreeze ?? false,
     ],
   );
   const deploy = rows[0] && (await loadDeploy(tx, rows[0].id));

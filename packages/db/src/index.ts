@@ -53,6 +53,8 @@ export * from "./deploys.ts";
 export * from "./save-deploy.ts";
 export * from "./deploy-extras.ts";
 export * from "./deploy-measures.ts";
+export * from "./deploy-approvals.ts";
+export * from "./environment-configs.ts";
 export * from "./deploy-facts.ts";
 
 export * from "./hand-over-candidates.ts";

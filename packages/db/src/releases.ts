@@ -13,6 +13,9 @@ export interface ReleaseRow {
   commitMessage: string | null;
   repository: string | null;
   createdAt: Date;
+  /** Since when its artefact is gone, and why: nothing goes back to it. */
+  prunedAt: Date | null;
+  prunedReason: string | null;
 }
 export interface NewRelease {
   service: Service;
@@ -26,7 +29,8 @@ export interface NewRelease {
 }
 
 const columns = `id, service, version, image, image_tag AS "imageTag", image_digest AS "imageDigest", commit_sha AS "commitSha",
-  commit_message AS "commitMessage", repository, created_at AS "createdAt"`;
+  commit_message AS "commitMessage", repository, created_at AS "createdAt", pruned_at AS "prunedAt",
+  pruned_reason AS "prunedReason"`;
 
 /** One row a service and tag. What is known about the tag already is kept; new facts fill the gaps. */
 export async function upsertRelease(sql: Sql, release: NewRelease): Promise<ReleaseRow> {

@@ -1,7 +1,8 @@
-import { activeDeployStates, deployStates, hostOrders, hostStepStates, services } from "@valet/shared";
+import { activeDeployStates, deployStates, environments, hostOrders, hostStepStates, services } from "@valet/shared";
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  boolean,
   check,
   foreignKey,
   index,
@@ -32,6 +33,8 @@ export const releases = pgTable(
     commitMessage: text("commit_message"),
     repository: text(),
     createdAt: timestamp("created_at", { withTimezone: true }).defaultNow().notNull(),
+    prunedAt: timestamp("pruned_at", { withTimezone: true }),
+    prunedReason: text("pruned_reason"),
   },
   (table) => [
     uniqueIndex("releases_by_tag").on(table.service, table.imageTag),
@@ -77,6 +80,11 @@ export const deploys = pgTable(
     createdAt: timestamp("created_at", { withTimezone: true }).defaultNow().notNull(),
     startedAt: timestamp("started_at", { withTimezone: true }),
     endedAt: timestamp("ended_at", { withTimezone: true }),
+    analysis: jsonb(),
+    configVersion: bigint("config_version", { mode: "number" }),
+    requiredApprovals: integer("required_approvals").default(0).notNull(),
+    ignoreFreeze: boolean("ignore_freeze").default(false).notNull(),
+    askedBy: text("asked_by"),
   },
   (table) => [
     index("deploys_completed")
@@ -146,6 +154,42 @@ export const deployDecisions = pgTable(
       name: "deploy_decisions_deploy_id_fkey",
     }).onDelete("cascade"),
     primaryKey({ columns: [table.deployId, table.seq], name: "deploy_decisions_pkey" }),
+  ],
+);
+
+export const deployApprovals = pgTable(
+  "deploy_approvals",
+  {
+    deployId: uuid("deploy_id").notNull(),
+    actor: text().notNull(),
+    reason: text().default("").notNull(),
+    at: timestamp({ withTimezone: true })
+      .default(sql`clock_timestamp()`)
+      .notNull(),
+  },
+  (table) => [
+    foreignKey({
+      columns: [table.deployId],
+      foreignColumns: [deploys.id],
+      name: "deploy_approvals_deploy_id_fkey",
+    }).onDelete("cascade"),
+    primaryKey({ columns: [table.deployId, table.actor], name: "deploy_approvals_pkey" }),
+  ],
+);
+
+export const environmentConfigs = pgTable(
+  "environment_configs",
+  {
+    environment: text().notNull(),
+    version: bigint({ mode: "number" }).notNull(),
+    source: text().notNull(),
+    config: jsonb().notNull(),
+    createdBy: text("created_by").notNull(),
+    createdAt: timestamp("created_at", { withTimezone: true }).defaultNow().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.environment, table.version], name: "environment_configs_pkey" }),
+    check("environment_configs_environment_check", oneOf("environment", environments)),
   ],
 );
 
