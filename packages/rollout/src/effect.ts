@@ -21,6 +21,7 @@ export type Write =
   | { kind: "move_sandbox"; sandboxId: string; from: SandboxState; to: SandboxState; reason: string }
   | { kind: "cordon"; sandboxId: string; holderKind: CordonHolderKind; holderId: string; reason: string }
   | { kind: "uncordon"; sandboxId: string; holderKind: CordonHolderKind; holderId: string }
-  | { kind: "set_target"; sandboxId: string; generation: number }
+  /** `slots`: at most this many go to the generation; null: all. */
+  | { kind: "set_target"; sandboxId: string; generation: number; slots: number | null }
   | { kind: "allow_release"; digest: string; reason: string }
   | { kind: "disallow_release"; digest: string; reason: string };

@@ -1,6 +1,7 @@
 import { activeDeployStates, assertNever, canMove, sandboxTransitions, type SandboxState } from "@valet/shared";
 import type { Write } from "./effect.ts";
-import type { Decision, DeployDocument } from "./model.ts";
+import type { AnalysisArms } from "./analysis/model.ts";
+import { isAnalysing, type Decision, type DeployDocument, type DeployRequest } from "./model.ts";
 import type { EnvironmentFacts, SandboxFacts } from "./observation.ts";
 import { inFlightSteps } from "./decide/hosts.ts";
 import type { DeployStore } from "./store.ts";
@@ -8,27 +9,56 @@ import type { DeployStore } from "./store.ts";
 /** A sandbox as the memory store holds it: the facts, without what is derived from deploys. */
 export type MemorySandbox = Omit<SandboxFacts, "otherDeploys"> & { environment: string };
 
+/** Where a memory store finds and changes its sandboxes: maps of its own, or the simulator's task store. */
+export interface SandboxLedger {
+  /** Every sandbox as it is now; the caller may keep what it gets. */
+  sandboxFacts(): MemorySandbox[];
+  allowedDigests(environment: string): string[];
+  /** False: an epoch that is not newer, or a state that has moved. */
+  allows(write: Write): boolean;
+  apply(write: Write, environment: string): void;
+}
+
 export interface MemoryStore extends DeployStore {
   readonly sandboxes: Map<string, MemorySandbox>;
   readonly deploys: Map<string, DeployDocument>;
   readonly allowed: Set<string>;
   readonly decisions: { deployId: string; decision: Decision }[];
+  /** By deploy id; whoever has approved. */
+  readonly approvals: Map<string, { actor: string; at: number }[]>;
+  /** What the environment's configuration says, and what tasks and migrations would: set by the test. */
+  readonly rules: MemoryRules;
   /** How many saves took. */
   readonly saves: number;
   /** Adds a deploy at the end of the queue. */
   add(deploy: DeployDocument): void;
   /** Leaves an operator's wish, as the API does: the revision moves on. */
-  request(deployId: string, request: NonNullable<DeployDocument["request"]>): void;
+  request(deployId: string, request: AskedFor): void;
 }
 
-/** Deploys and sandboxes in memory, with the guards of the real one. For tests and simulation. */
-export function makeMemoryStore(): MemoryStore {
+export type AskedFor = Pick<DeployRequest, "kind" | "actor"> & Partial<DeployRequest>;
+
+export interface MemoryRules {
+  requiredApprovals: number;
+  contractMigrations: EnvironmentFacts["contractMigrations"];
+  /** Asked only while the deploy is analysing. */
+  samplesOf(deploy: DeployDocument): AnalysisArms | { error: string } | null;
+}
+
+/**
+ * Deploys and sandboxes in memory, with the guards of the real one. For tests and simulation. With a `ledger` the sandboxes and
+ * the allowed releases are there, and `sandboxes` and `allowed` stay empty.
+ */
+export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
   const sandboxes = new Map<string, MemorySandbox>();
   const deploys = new Map<string, DeployDocument>();
   const allowed = new Set<string>();
   const decisions: { deployId: string; decision: Decision }[] = [];
+  const approvals: MemoryStore["approvals"] = new Map();
+  const rules: MemoryRules = { requiredApprovals: 0, contractMigrations: [], samplesOf: () => null };
   let saves = 0;
 
+  const held = ledger ?? mapLedger(sandboxes, allowed);
   const all = () => [...deploys.values()];
   const isActive = (deploy: DeployDocument) => activeDeployStates.some((state) => state === deploy.state);
   const isSibling = (one: DeployDocument, of: DeployDocument) =>
@@ -50,10 +80,15 @@ export function makeMemoryStore(): MemoryStore {
       newerQueuedId:
         queued.filter((one) => order.indexOf(one.id) > place && one.sandboxIds === null).at(-1)?.id ?? null,
       lastCompleted: completed ? { tag: completed.imageTag, digest: completed.imageDigest ?? "" } : null,
-      allowedDigests: [...allowed].sort(),
-      deployCordoned: [...sandboxes.values()]
+      allowedDigests: held.allowedDigests(deploy.environment).sort(),
+      deployCordoned: held
+        .sandboxFacts()
         .filter((one) => one.cordons.some((cordon) => cordon.holderKind === "deploy"))
         .map((one) => one.sandboxId),
+      samples: isAnalysing(deploy) ? rules.samplesOf(deploy) : null,
+      approvals: approvals.get(deploy.id) ?? [],
+      requiredApprovals: rules.requiredApprovals,
+      contractMigrations: rules.contractMigrations,
     };
   }
 
@@ -70,10 +105,7 @@ export function makeMemoryStore(): MemoryStore {
 
   function breaksGuard(next: DeployDocument, writes: readonly Write[]): boolean {
     if (isActive(next) && all().some((one) => isSibling(one, next) && isActive(one))) return true;
-    return writes.some((write) => {
-      if (write.kind === "claim_epoch") return (sandboxes.get(write.sandboxId)?.epoch ?? 0) >= write.epoch;
-      return write.kind === "move_sandbox" && sandboxes.get(write.sandboxId)?.state !== write.from;
-    });
+    return writes.some((write) => !held.allows(write));
   }
 
   return {
@@ -81,6 +113,8 @@ export function makeMemoryStore(): MemoryStore {
     deploys,
     allowed,
     decisions,
+    approvals,
+    rules,
     get saves() {
       return saves;
     },
@@ -88,7 +122,8 @@ export function makeMemoryStore(): MemoryStore {
     request(deployId, request) {
       const deploy = deploys.get(deployId);
       if (!deploy) throw new Error(`there is no deploy ${deployId}`);
-      deploys.set(deployId, { ...deploy, request, revision: deploy.revision + 1 });
+      const full: DeployRequest = { reason: "", toDigest: null, toTag: null, ...request };
+      deploys.set(deployId, { ...deploy, request: full, revision: deploy.revision + 1 });
     },
     async load(deployId) {
       return structuredClone(deploys.get(deployId) ?? null);
@@ -99,8 +134,8 @@ export function makeMemoryStore(): MemoryStore {
         .map((one) => one.id);
     },
     async facts(deploy) {
-      const inEnvironment = [...sandboxes.values()].filter((one) => one.environment === deploy.environment);
-      return structuredClone({
+      const inEnvironment = held.sandboxFacts().filter((one) => one.environment === deploy.environment);
+      return {
         environment: environmentFacts(deploy),
         sandboxes: inEnvironment
           .sort((a, b) => a.name.localeCompare(b.name))
@@ -108,17 +143,29 @@ export function makeMemoryStore(): MemoryStore {
             ...facts,
             otherDeploys: otherDeploysOn(facts.sandboxId, deploy),
           })),
-      });
+      };
     },
     async save(next, expectedRevision, change) {
       const found = deploys.get(next.id);
       if (!found || found.revision !== expectedRevision || breaksGuard(next, change.writes)) return "lost_race";
-      for (const write of change.writes) apply(write, sandboxes, allowed);
+      for (const write of change.writes) held.apply(write, next.environment);
       for (const decision of change.decisions) decisions.push({ deployId: next.id, decision });
       deploys.set(next.id, structuredClone(next));
       saves += 1;
       return "saved";
     },
+  };
+}
+
+function mapLedger(sandboxes: Map<string, MemorySandbox>, allowed: Set<string>): SandboxLedger {
+  return {
+    sandboxFacts: () => [...sandboxes.values()].map((one) => structuredClone(one)),
+    allowedDigests: () => [...allowed],
+    allows(write) {
+      if (write.kind === "claim_epoch") return (sandboxes.get(write.sandboxId)?.epoch ?? 0) < write.epoch;
+      return write.kind !== "move_sandbox" || sandboxes.get(write.sandboxId)?.state === write.from;
+    },
+    apply: (write) => apply(write, sandboxes, allowed),
   };
 }
 
@@ -153,6 +200,7 @@ function apply(write: Write, sandboxes: Map<string, MemorySandbox>, allowed: Set
       return;
     case "set_target":
       sandbox.targetGeneration = write.generation;
+      sandbox.targetSlots = write.slots;
       return;
     default:
       assertNever(write);

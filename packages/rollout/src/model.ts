@@ -2,6 +2,7 @@ import { agentDeployPhases } from "@valet/contracts";
 import { deployActionNames } from "@valet/shared";
 import type { DeployState, Environment, HostOrder, HostStepState, RolloutKnobs, Service } from "@valet/shared";
 import { z } from "zod";
+import { analysisStateSchema, type AnalysisConfig, type AnalysisResult } from "./analysis/model.ts";
 
 /**
  * What the engine knows about one deploy, and all it knows: a process that reads this document, observes the hosts and
@@ -25,6 +26,14 @@ export interface DeployDocument {
   waitingOn: string[];
   request: DeployRequest | null;
   engine: EngineState;
+  /** How far the strategy has come; kept through pauses. */
+  course: Course;
+  /** How its canary is judged; null: by the defaults, when the knobs say that it is judged. */
+  analysis: AnalysisConfig | null;
+  /** Whoever asked for it; may not approve it. */
+  createdBy: string;
+  /** An admin said so, or it takes something back: no freeze window holds it. */
+  ignoreFreeze: boolean;
   /** Only these sandboxes; null: every one of the environment. */
   sandboxIds: string[] | null;
   startedAt: number | null;
@@ -78,6 +87,16 @@ export type CommandDraft = StepCommand extends infer C
     : never
   : never;
 
+/** Measured, ms. `changeMs`: from the deploy command to `updated`, all of it; `drainMs`: stop-first, from the drain to drained. */
+export const hostTimingsSchema = z.object({
+  fetchMs: z.number().optional(),
+  bootMs: z.number().optional(),
+  verifyMs: z.number().optional(),
+  drainMs: z.number().optional(),
+  changeMs: z.number().optional(),
+});
+export type HostTimings = z.infer<typeof hostTimingsSchema>;
+
 export const hostEngineSchema = z.object({
   command: stepCommandSchema.nullable(),
   agentPhase: z.enum(agentDeployPhases).nullable(),
@@ -94,6 +113,12 @@ export const hostEngineSchema = z.object({
   failureHandled: z.boolean(),
   /** Away, not failed: skipped or given up because nobody could reach it. It is converged when it returns. */
   absent: z.boolean(),
+  /** At its place for now: at its cap of slots, or verified before the switch. Its progress clock stands. */
+  holds: z.boolean().default(false),
+  /** At most this many slots go to the target; null: all. */
+  targetSlots: z.number().int().nullable().default(null),
+  /** What this change of the host took, for the plans of later deploys. */
+  timings: hostTimingsSchema.default({}),
 });
 export type HostEngine = z.infer<typeof hostEngineSchema>;
 
@@ -102,7 +127,13 @@ export const engineStateSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("waiting") }),
   /** `failing`: nothing new is started, what is in flight settles, then the deploy fails with this reason. */
   z.object({ kind: z.literal("rolling"), failing: z.string().nullable() }),
-  z.object({ kind: z.literal("paused"), since: z.number(), failing: z.string().nullable() }),
+  z.object({
+    kind: z.literal("paused"),
+    since: z.number(),
+    failing: z.string().nullable(),
+    /** `analysis`: promote goes on without its answer. */
+    cause: z.enum(["operator", "failure", "drain", "analysis"]).default("operator"),
+  }),
   z.object({ kind: z.literal("baking"), since: z.number() }),
   z.object({ kind: z.literal("back"), since: z.number(), cause: z.string() }),
   z.object({ kind: z.literal("aborting"), since: z.number(), actor: z.string() }),
@@ -110,16 +141,50 @@ export const engineStateSchema = z.discriminatedUnion("kind", [
 ]);
 export type EngineState = z.infer<typeof engineStateSchema>;
 
+/** Where the strategy stands, whatever the deploy's state. Written by the engine alone. */
+export const courseSchema = z.object({
+  /** Canary: the step it is in, from 0; the number of steps once it is past them. */
+  step: z.number().int().default(0),
+  /** Since when every host of this step has been at its place; null while they are on their way. Moved on by each pause. */
+  bakingSince: z.number().nullable().default(null),
+  /** A person let it go on: past this canary step, the switch, or the final bake. Taken back at the next one. */
+  promoted: z.boolean().default(false),
+  /** Blue-green: all hosts were told to hand over, in one save. */
+  switched: z.boolean().default(false),
+  /** Why the strategy's steps are left out; null: they are not. */
+  skipsSteps: z.string().nullable().default(null),
+  /** The canary's analysis and each of its looks; null before the first canary task could run. */
+  analysis: analysisStateSchema.nullable().default(null),
+});
+export type Course = z.infer<typeof courseSchema>;
+export const freshCourse = (): Course => courseSchema.parse({});
+
+/** What the canary's latest look said, with its numbers. */
+export function lastAnalysisOf(deploy: Pick<DeployDocument, "course">): AnalysisResult | null {
+  return deploy.course.analysis?.results.at(-1) ?? null;
+}
+
+/** True while the store must read the tasks of both releases: a canary is judged and has no final verdict. */
+export function isAnalysing(deploy: Pick<DeployDocument, "state" | "course">): boolean {
+  return deploy.state === "in_progress" && deploy.course.analysis !== null && !lastAnalysisOf(deploy)?.final;
+}
+
 /** An operator's wish that the engine has not taken up yet. */
 export const deployRequestSchema = z.object({
   kind: z.enum(deployActionNames),
   actor: z.string(),
   reason: z.string().default(""),
+  /** Rollback: to this release rather than the last completed one. */
+  toDigest: z.string().nullable().default(null),
+  /** Its tag, for people. */
+  toTag: z.string().nullable().default(null),
 });
 export type DeployRequest = z.infer<typeof deployRequestSchema>;
 
 /** Why the engine did something: one sentence for people, and the data behind it. */
 export interface Decision {
+  /** Whose wish it follows; absent: the engine's own. */
+  actor?: string;
   summary: string;
   data: Record<string, unknown>;
 }
@@ -136,5 +201,8 @@ export function freshHostEngine(): HostEngine {
     target: null,
     failureHandled: false,
     absent: false,
+    holds: false,
+    targetSlots: null,
+    timings: {},
   };
 }

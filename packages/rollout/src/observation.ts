@@ -1,4 +1,5 @@
 import type { AgentGeneration, AgentHealth } from "@valet/contracts";
+import type { AnalysisArms } from "./analysis/model.ts";
 import type { CordonHolderKind, SandboxState, SlotState } from "@valet/shared";
 
 /** What was seen of the world before a decision: what each host says, joined with what the database holds. */
@@ -32,6 +33,8 @@ export interface SandboxFacts {
   /** The last epoch given out for this sandbox, to whomever. */
   epoch: number;
   targetGeneration: number | null;
+  /** At most this many slots go to the target generation; null: all. */
+  targetSlots: number | null;
   sessionLive: boolean;
   /** Since when health checks have called it unreachable; null while they reach it. 0: since ever. */
   unreachableSince: number | null;
@@ -55,6 +58,13 @@ export interface EnvironmentFacts {
   allowedDigests: string[];
   /** Sandboxes held out of service by any deploy of any service. */
   deployCordoned: string[];
+  /** Tasks of both releases since the analysis began; null: not asked for (see `isAnalysing`). */
+  samples: AnalysisArms | { error: string } | null;
+  /** Who let this deploy go ahead so far, and how many people must. */
+  approvals: { actor: string; at: number }[];
+  requiredApprovals: number;
+  /** Migrations of this release that must wait, and for whom: one sentence each. Empty `blockedBy`: it may run. */
+  contractMigrations: { name: string; blockedBy: string[] }[];
 }
 
 /** True when the host's ledger shows `epoch`: the command was taken, or a newer one was. */

@@ -108,7 +108,7 @@ describe("start-first, rolling", () => {
     world.store.deploys.set("other", {
       ...other,
       state: "paused",
-      engine: { kind: "paused", since: 0, failing: null },
+      engine: { kind: "paused", since: 0, failing: null, cause: "operator" },
       hosts: [{ ...step, step: "cordoned" }],
     });
     world.addDeploy("second", "v2");

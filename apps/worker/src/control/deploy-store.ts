@@ -30,6 +30,7 @@ import {
   type HostStep,
   type SandboxFacts,
   type Write,
+  courseSchema,
   deployRequestSchema,
   engineStateSchema,
   hostEngineSchema,
@@ -90,6 +91,10 @@ async function environmentFacts(db: Database, deploy: DeployDocument): Promise<E
     ...neighbours,
     lastCompleted: last ? { tag: last.imageTag, digest: last.imageDigest } : null,
     allowedDigests: allowed.map((release) => release.imageDigest).sort(),
+    samples: null,
+    approvals: [],
+    requiredApprovals: 0,
+    contractMigrations: [],
   };
 }
 
@@ -121,6 +126,7 @@ function factsOf(row: SandboxRow, work: SandboxWork | undefined): SandboxFacts {
     state: row.state,
     epoch: row.epoch,
     targetGeneration: row.targetGeneration,
+    targetSlots: null,
     sessionLive: work?.isSessionLive ?? false,
     unreachableSince: silent ? silent.createdAt.getTime() : null,
     slots: row.slots.map(({ index, generation, state }) => ({ index, generation, state })),
@@ -178,8 +184,10 @@ const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Dat
 
 /** The engine's JSON is checked on the way in like any other input: a row written by another version must not half-fit. */
 export function documentOf(row: DeployRow): DeployDocument {
-  const isFresh = Object.keys(row.engine).length === 0;
+  const { course, ...engine } = row.engine;
+  const isFresh = Object.keys(engine).length === 0;
   const request = row.request && {
+    ...row.request.data,
     kind: row.request.verb,
     actor: row.request.actor,
     reason: row.request.reason,
@@ -199,7 +207,11 @@ export function documentOf(row: DeployRow): DeployDocument {
     knobs: { ...defaultKnobs(row.knobs.order), ...row.knobs },
     waitingOn: row.waitingOn,
     request: request && deployRequestSchema.parse(request),
-    engine: isFresh ? { kind: "waiting" } : engineStateSchema.parse(row.engine),
+    engine: isFresh ? { kind: "waiting" } : engineStateSchema.parse(engine),
+    course: courseSchema.parse(course ?? {}),
+    analysis: null,
+    createdBy: row.createdBy,
+    ignoreFreeze: false,
     sandboxIds: row.sandboxIds,
     startedAt: msOf(row.startedAt),
     endedAt: msOf(row.endedAt),
@@ -235,7 +247,7 @@ function rowOf(next: DeployDocument, row: DeployRow): DeployRow {
     knobs: next.knobs,
     waitingOn: next.waitingOn,
     request: next.request === null ? null : row.request,
-    engine: next.engine,
+    engine: { ...next.engine, course: next.course },
     sandboxIds: next.sandboxIds,
     startedAt: dateOf(next.startedAt),
     endedAt: dateOf(next.endedAt),

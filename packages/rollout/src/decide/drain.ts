@@ -47,7 +47,7 @@ function pauseForDrain(draft: Draft, host: HostStep, whom: string): void {
   const reason = `${host.name} is not drained after ${draft.deploy.knobs.drainTimeoutMs} ms: ${whom}`;
   const failing = draft.deploy.engine.kind === "rolling" ? draft.deploy.engine.failing : null;
   moveDeploy(draft, "paused", reason, { sandboxId: host.sandboxId });
-  draft.deploy.engine = { kind: "paused", since: draft.now, failing };
+  draft.deploy.engine = { kind: "paused", since: draft.now, failing, cause: "drain" };
 }
 
 /** Ends one generation that still runs tasks. They are interrupted: queued again when that is safe, else put to review. */

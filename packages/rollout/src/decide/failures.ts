@@ -24,7 +24,7 @@ export function reactToFailures(draft: Draft): void {
       return;
     case "pause":
       moveDeploy(draft, "paused", reason, { failed: failed.map((host) => host.name) });
-      deploy.engine = { kind: "paused", since: draft.now, failing: null };
+      deploy.engine = { kind: "paused", since: draft.now, failing: null, cause: "failure" };
       return;
     case "continue":
       say(draft, `${namesOf(failed)} failed; the deploy goes on, as its knobs say`, { reason });

@@ -57,7 +57,7 @@ function pause(draft: Draft, request: DeployRequest): void {
   const { deploy } = draft;
   const failing = deploy.engine.kind === "rolling" ? deploy.engine.failing : null;
   moveDeploy(draft, "paused", because(request, "paused"));
-  deploy.engine = { kind: "paused", since: draft.now, failing };
+  deploy.engine = { kind: "paused", since: draft.now, failing, cause: "operator" };
   fenceUntaken(draft);
 }
 

@@ -32,9 +32,10 @@ function sandboxWrites(draft: Draft, host: HostStep, { facts }: Observation): Wr
   if (!wantsCordon(host) && isHeld) writes.push({ kind: "uncordon", sandboxId, ...holder });
   const move = wantedState(draft, host, facts);
   if (move !== null) writes.push({ kind: "move_sandbox", sandboxId, from: facts.state, ...move });
-  const { target } = host.engine;
-  if (target !== null && target !== facts.targetGeneration && host.step !== "pending" && host.step !== "skipped") {
-    writes.push({ kind: "set_target", sandboxId, generation: target });
+  const { target, targetSlots: slots } = host.engine;
+  const isSet = target === facts.targetGeneration && slots === facts.targetSlots;
+  if (target !== null && !isSet && host.step !== "pending" && host.step !== "skipped") {
+    writes.push({ kind: "set_target", sandboxId, generation: target, slots });
   }
   return writes;
 }

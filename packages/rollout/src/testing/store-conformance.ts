@@ -48,7 +48,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         const before = await loaded(under, id);
         await under.askAbort(id);
         const [sandboxId] = under.sandboxIds;
-        const writes = [{ kind: "set_target" as const, sandboxId, generation: 9 }];
+        const writes = [{ kind: "set_target" as const, sandboxId, generation: 9, slots: null }];
         const next = started(before, sandboxId);
         expect(await under.store.save(next, before.revision, { decisions: [], writes })).toBe("lost_race");
         const after = await loaded(under, id);
@@ -106,7 +106,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
           writes: [
             { kind: "move_sandbox", sandboxId, from: "active", to: "deploying", reason: "deploy" },
             { kind: "cordon", sandboxId, ...holder, reason: "deploy" },
-            { kind: "set_target", sandboxId, generation: 3 },
+            { kind: "set_target", sandboxId, generation: 3, slots: null },
             { kind: "allow_release", digest, reason: "candidate" },
           ],
         });

@@ -1,7 +1,7 @@
 import { defaultKnobs, makeFakeClock, type FakeClock, type RolloutKnobs } from "@valet/shared";
 import { makeFakeDriver, makeFakeHost, type FakeHost, type FakeRelease } from "../drivers/fake-host.ts";
 import { makeMemoryStore, type MemorySandbox, type MemoryStore } from "../memory-store.ts";
-import type { DeployDocument } from "../model.ts";
+import { freshCourse, type DeployDocument } from "../model.ts";
 import { makeReconcile, type Reconcile } from "../reconcile.ts";
 import type { DeployStore } from "../store.ts";
 
@@ -156,6 +156,7 @@ function freshSandbox(name: string, environment: string, slots: number): MemoryS
     state: "active",
     epoch: 0,
     targetGeneration: null,
+    targetSlots: null,
     sessionLive: true,
     unreachableSince: null,
     slots: Array.from({ length: slots }, (_, index) => ({ index, generation: null, state: "offline" as const })),
@@ -186,6 +187,10 @@ export function freshDeploy(
     waitingOn: [],
     request: null,
     engine: { kind: "waiting" },
+    course: freshCourse(),
+    analysis: null,
+    createdBy: "admin",
+    ignoreFreeze: false,
     sandboxIds: null,
     startedAt: null,
     endedAt: null,
