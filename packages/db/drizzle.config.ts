@@ -9,6 +9,7 @@ export default defineConfig({
     "./src/schema/tasks.ts",
     "./src/schema/deploys.ts",
     "./src/schema/journal.ts",
+    "./src/schema/relay.ts",
   ],
   out: "./drizzle",
   breakpoints: false,

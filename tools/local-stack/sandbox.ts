@@ -54,6 +54,8 @@ export async function startSandbox(
       VALET_FRONT_WORKER_PORT: String(place.address.frontWorkerPort),
       VALET_SANDBOX_ID: identity.sandboxId,
       VALET_AGENT_KEY: identity.agentKey,
+      VALET_API_URL: settings.apiUrl,
+      VALET_SANDBOX_TOKEN: identity.token,
       VALET_AGENT_DATA_DIR: join(place.dir, "agent"),
       VALET_RUNTIME: "process",
       VALET_REGISTRY_URL: settings.registryUrl,

@@ -23,16 +23,7 @@ const bodyTimeoutMs = 10_000;
 export function makeApp(deps: AppDeps): Server {
   const server = createServer((request, response) => {
     handle(deps, request)
-      .catch((error: unknown) => {
-        deps.log("request_failed", {
-          path: request.url,
-          error: error instanceof Error ? error.message : String(error),
-        });
-        // Nothing was acted on: the ledger and the state are written before that.
-        const disk = diskError(error, deps.open.host.config.dataDir);
-        if (disk && !disk.ok) return refuse(errorStatus.unavailable, "unavailable", disk.error.message);
-        return refuse(500, "internal", "see the agent's log");
-      })
+      .catch((error: unknown) => failed(deps, request.url, error))
       .then((answer) => send(response, answer))
       .catch((error: unknown) => deps.log("answer_failed", { error: String(error) }));
   });
@@ -56,10 +47,23 @@ async function handle(deps: AppDeps, message: IncomingMessage): Promise<Answer> 
     body,
     peerAddress: message.socket.remoteAddress ?? "",
   };
+  return answerTo(deps, request);
+}
+
+/** What happens to a request, whichever way it came: identified, answered, and signed when it was signed. */
+export async function answerTo(deps: AppDeps, request: IncomingRequest): Promise<Answer> {
   const caller = deps.authenticator.identify(request);
   if (caller.kind === "refused") return challenge(deps, caller.reason, caller.nonce);
   const answer = await route(deps, request, caller);
   return caller.kind === "signed" ? sign(deps, answer, caller.nonce) : answer;
+}
+
+/** The answer to a request that broke: nothing was acted on, for the ledger and the state are written before that. */
+export function failed(deps: AppDeps, path: string | undefined, error: unknown): Answer {
+  deps.log("request_failed", { path, error: error instanceof Error ? error.message : String(error) });
+  const disk = diskError(error, deps.open.host.config.dataDir);
+  if (disk && !disk.ok) return refuse(errorStatus.unavailable, "unavailable", disk.error.message);
+  return refuse(500, "internal", "see the agent's log");
 }
 
 async function route(deps: AppDeps, request: IncomingRequest, caller: Caller): Promise<Answer> {

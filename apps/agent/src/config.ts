@@ -11,6 +11,13 @@ const schema = z.object({
   VALET_SANDBOX_ID: z.string().regex(/^[A-Za-z0-9-]{1,60}$/, "1 to 60 letters, digits or -"),
   /** Key that signs commands to this sandbox and its answers; of this sandbox alone. */
   VALET_AGENT_KEY: z.string().min(16),
+  /** The API this host dials out to, so that commands reach it although nobody can reach its port; none: it does not. */
+  VALET_API_URL: z
+    .url()
+    .transform((value) => value.replace(/\/$/, ""))
+    .optional(),
+  /** This sandbox's own token at that API; without it the agent does not dial out. */
+  VALET_SANDBOX_TOKEN: z.string().min(1).optional(),
   /** Epoch ledger, generations.json, releases, pid files, logs. */
   VALET_AGENT_DATA_DIR: z.string().default("/opt/valet/agent"),
   /** How generations run. */
@@ -54,6 +61,8 @@ export interface AgentConfig {
   listenHost: string;
   port: number;
   key: Secret;
+  /** Where to dial out to; null: nowhere. */
+  api: { url: string; token: Secret } | null;
   frontApiPort: number;
   frontWorkerPort: number;
   onExit: "leave" | "end";
@@ -71,11 +80,13 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     throw new Error(`bad configuration: ${issues.join("; ")}`);
   }
   const settings = parsed.data;
+  const { VALET_API_URL: apiUrl, VALET_SANDBOX_TOKEN: token } = settings;
   const localHost = settings.VALET_AGENT_HOST.startsWith("127.") ? settings.VALET_AGENT_HOST : "127.0.0.1";
   return {
     listenHost: settings.VALET_AGENT_HOST,
     port: settings.VALET_AGENT_PORT,
     key: new Secret(settings.VALET_AGENT_KEY),
+    api: apiUrl !== undefined && token !== undefined ? { url: apiUrl, token: new Secret(token) } : null,
     frontApiPort: settings.VALET_FRONT_API_PORT,
     frontWorkerPort: settings.VALET_FRONT_WORKER_PORT,
     onExit: settings.VALET_AGENT_ON_EXIT,

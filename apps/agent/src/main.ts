@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { makeApp } from "./app.ts";
 import { makeAuthenticator } from "./authenticate.ts";
 import { type AgentConfig, readConfig } from "./config.ts";
+import { dialOut } from "./dial-out.ts";
 import { makeApiFront, makeWorkerFront } from "./fronts.ts";
 import { makeSystemFacts } from "./system-facts.ts";
 import { makeViews } from "./views.ts";
@@ -24,7 +25,8 @@ async function main(config: AgentConfig): Promise<void> {
   const readSystem = makeSystemFacts(config.host.ghDataDir, config.host.host);
   const views = makeViews(open, readSystem, config.version, () => systemClock.monotonicMs() - startedMs);
   const authenticator = makeAuthenticator(config.key, () => systemClock.now());
-  const app = makeApp({ open, views, authenticator, now: () => systemClock.now(), log });
+  const deps = { open, views, authenticator, now: () => systemClock.now(), log };
+  const app = makeApp(deps);
   const fronts = [makeApiFront(open.host.generations), makeWorkerFront(open.host.generations)] as const;
 
   // The ports first: when they are taken, another agent lives here and its generations are not ours to touch.
@@ -34,10 +36,14 @@ async function main(config: AgentConfig): Promise<void> {
   open.run();
   log("agent_started", { host: config.listenHost, port: config.port, sandboxId: config.host.sandboxId });
 
+  const ending = new AbortController();
+  if (config.api) void dialOut(deps, config.api, { clock: systemClock, random: Math.random, signal: ending.signal });
+
   let isEnding = false;
   const end = (signal: string) => {
     if (isEnding) return;
     isEnding = true;
+    ending.abort(new Error("the agent ends"));
     log("agent_ending", { signal, generations: config.onExit });
     for (const server of [app, ...fronts]) server.close(() => undefined);
     open

@@ -21,8 +21,10 @@ import { makeNotifications } from "./notifications.ts";
 import { installOpenApi } from "./openapi.ts";
 import { installRateLimit } from "./rate-limit.ts";
 import { makeAutoDeploy } from "./redis/auto-deploy.ts";
+import { makeRelayBoard } from "./relay-board.ts";
 import { makeRedisConnection } from "./redis/connection.ts";
 import { startRedisMirrors } from "./redis/mirrors.ts";
+import { agentRelayRoutes } from "./routes/agent-relay.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { deployRoutes } from "./routes/deploys.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -66,6 +68,7 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
   const notifications = makeNotifications(db, log);
   const hub = makeLiveHub(db, notifications, log);
   const board = makeAssignmentBoard(db, notifications, log);
+  const relayBoard = makeRelayBoard(db, notifications, log);
   const redis = config.REDIS_URL ? makeRedisConnection(config.REDIS_URL, log) : null;
   const context: ApiContext = {
     db,
@@ -74,6 +77,7 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
     times: leaseTimes(config.VALET_LEASE_MS),
     hub,
     board,
+    relayBoard,
     redis,
     autoDeploy: makeAutoDeploy(db, redis, log),
     stopping: stopping.signal,
@@ -104,11 +108,13 @@ export async function buildApp({ db, config, clock = systemClock, logger }: ApiD
     await notifications.start();
     await hub.start();
     board.start();
+    relayBoard.start();
     beats.start();
   });
   app.addHook("preClose", async () => {
     stopping.abort(new Error("the API is shutting down"));
     board.stop();
+    relayBoard.stop();
     beats.stop();
   });
   app.addHook("onClose", async () => {
@@ -139,6 +145,6 @@ async function mountAll(scope: FastifyInstance, context: ApiContext): Promise<vo
   deployRoutes(scope, context);
   taskRoutes(scope, context);
   taskEventRoutes(scope, context);
-  for (const encapsulated of [sandboxRoutes, sessionRoutes, deployWebhookRoutes, taskWebhookRoutes])
+  for (const encapsulated of [sandboxRoutes, sessionRoutes, agentRelayRoutes, deployWebhookRoutes, taskWebhookRoutes])
     await scope.register(async (inner) => encapsulated(inner, context));
 }

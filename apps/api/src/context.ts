@@ -4,6 +4,7 @@ import type { AssignmentBoard } from "./assignment-board.ts";
 import type { ApiConfig } from "./config.ts";
 import type { LiveHub } from "./live/hub.ts";
 import type { AutoDeploy } from "./redis/auto-deploy.ts";
+import type { RelayBoard } from "./relay-board.ts";
 import type { RedisConnection } from "./redis/connection.ts";
 
 /** What routes work with. Built once by app.ts. */
@@ -14,6 +15,7 @@ export interface ApiContext {
   times: LeaseTimes;
   hub: LiveHub;
   board: AssignmentBoard;
+  relayBoard: RelayBoard;
   redis: RedisConnection | null;
   autoDeploy: AutoDeploy;
   /** Aborts at shutdown: ends long-polls and streams. */

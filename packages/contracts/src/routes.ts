@@ -1,3 +1,4 @@
+import { agentRelayRoutes } from "./routes-agent-relay.ts";
 import { authRoutes } from "./routes-auth.ts";
 import { deployRoutes } from "./routes-deploys.ts";
 import { sandboxRoutes } from "./routes-sandboxes.ts";
@@ -12,6 +13,7 @@ export const routes = {
   ...deployRoutes,
   ...taskRoutes,
   ...sessionRoutes,
+  ...agentRelayRoutes,
   ...webhookRoutes,
 };
 export type Routes = typeof routes;

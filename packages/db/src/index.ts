@@ -27,6 +27,7 @@ export type { CordonRow, GenerationRow, SandboxRow, SlotRow } from "./sandbox-ro
 export * from "./sandboxes.ts";
 export * from "./sandbox-agent-key.ts";
 export * from "./sessions.ts";
+export * from "./agent-relay.ts";
 export * from "./slot-plan.ts";
 export * from "./hand-over.ts";
 export * from "./heartbeat.ts";
@@ -43,7 +44,6 @@ export * from "./tasks/record-events.ts";
 export * from "./tasks/complete.ts";
 export * from "./tasks/expire.ts";
 export { expireUnacknowledged } from "./tasks/unacknowledged.ts";
-export type { UnacknowledgedResult } from "./tasks/unacknowledged.ts";
 export * from "./tasks/requests.ts";
 export * from "./tasks/why.ts";
 export { readArtifact, storeArtifact } from "./tasks/artifacts.ts";

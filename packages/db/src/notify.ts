@@ -8,6 +8,10 @@ export const channels = {
   sandbox: "valet_sandbox",
   /** A deploy id. */
   deploy: "valet_deploy",
+  /** A sandbox id: there is a request for its agent to take. */
+  relay: "valet_relay",
+  /** An id of agent_relays: its answer is there. */
+  relayAnswer: "valet_relay_answer",
   /** An id of live_events. */
   live: "valet_live",
 } as const;

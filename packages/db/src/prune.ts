@@ -9,6 +9,7 @@ const rules: readonly { name: string; keepMs: number; sql: string }[] = [
   { name: "webhook_receipts", keepMs: 30 * dayMs, sql: "webhook_receipts WHERE received_at < $1" },
   { name: "idempotency_keys", keepMs: 7 * dayMs, sql: "idempotency_keys WHERE created_at < $1" },
   { name: "login_links", keepMs: dayMs, sql: "login_links WHERE expires_at < $1" },
+  { name: "agent_relays", keepMs: 0, sql: "agent_relays WHERE expires_at < $1" },
   { name: "sessions", keepMs: 7 * dayMs, sql: "sessions WHERE closed_at < $1" },
   {
     name: "slot_changes",

@@ -20,4 +20,4 @@ export type { DeployStore } from "./store.ts";
 export type { CommandAnswer, CommandTo, DriverError, HostDriver } from "./driver.ts";
 export { makeAgentDriver } from "./drivers/agent.ts";
 export type { AgentDriverDeps } from "./drivers/agent.ts";
-export type { AgentAddress } from "./drivers/agent-http.ts";
+export type { AgentAddress, AgentTransport, RawAnswer, SignedRequest } from "./drivers/agent-http.ts";

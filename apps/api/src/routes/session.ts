@@ -13,8 +13,9 @@ import {
   storeArtifact,
 } from "@valet/db";
 import { UserError } from "@valet/shared";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
+import { goneSignal } from "../gone-signal.ts";
 import { mount } from "../mount.ts";
 import type { SandboxPrincipal } from "../principal.ts";
 import { unwrap } from "../unwrap.ts";
@@ -179,11 +180,4 @@ function commonWire(theirs: { min: number; max: number }): number {
     "conflict",
     `This API speaks session versions ${sessionWire.min} to ${sessionWire.max}, the sandbox worker ${theirs.min} to ${theirs.max}.`,
   );
-}
-
-/** Aborts when the caller's connection ends before we answered. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort(new Error("the sandbox worker left")));
-  return gone.signal;
 }

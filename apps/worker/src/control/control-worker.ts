@@ -6,6 +6,7 @@ import { type Bell, ignoreAbort, makeBell } from "../bell.ts";
 import type { ControlConfig } from "../config.ts";
 import { type Log, messageOf } from "../log.ts";
 import { makeAgentAddresses } from "./agent-addresses.ts";
+import { makeAgentRelay } from "./agent-relay.ts";
 import { assignLoop } from "./assign.ts";
 import { makeDeployStore } from "./deploy-store.ts";
 import { expireLeasesLoop } from "./expire-leases.ts";
@@ -50,10 +51,16 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
     [channels.deploy]: deployBell,
     [channels.sandbox]: deployBell,
   };
-  const driver = makeAgentDriver({ addressOf: makeAgentAddresses(db, config.VALET_SEAL_KEY, clock), clock });
+  const relay = makeAgentRelay(db, clock);
+  const driver = makeAgentDriver({
+    addressOf: makeAgentAddresses(db, config.VALET_SEAL_KEY, clock),
+    relay: relay.transportOf,
+    clock,
+  });
   const knobs = { ...defaultKnobs(config.VALET_ROLLOUT_DEFAULTS.order), ...config.VALET_ROLLOUT_DEFAULTS };
   const ringAll = () => {
     for (const bell of Object.values(bells)) bell.ring();
+    relay.heard("");
   };
   const loops: ControlLoop[] = [
     heartbeatLoop({ db, times, id }),
@@ -78,9 +85,10 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
   const running = [
     listenUntilUp(
       { db, clock, log, signal },
-      Object.keys(bells),
-      (channel) => {
-        bells[channel]?.ring();
+      [...Object.keys(bells), channels.relayAnswer],
+      (channel, payload) => {
+        if (channel === channels.relayAnswer) relay.heard(payload);
+        else bells[channel]?.ring();
       },
       ringAll,
     ),
@@ -97,7 +105,7 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
 async function listenUntilUp(
   deps: { db: Database; clock: Clock; log: Log; signal: AbortSignal },
   channels: string[],
-  onNotify: (channel: string) => void,
+  onNotify: (channel: string, payload: string) => void,
   onReconnect: () => void,
 ): Promise<void> {
   const backoff = makeBackoff(100, 5_000);

@@ -10,9 +10,10 @@ import * as accounts from "./accounts.ts";
 import * as deploys from "./deploys.ts";
 import * as fleet from "./fleet.ts";
 import * as journal from "./journal.ts";
+import * as relay from "./relay.ts";
 import * as tasks from "./tasks.ts";
 
-const tables = Object.values({ ...accounts, ...fleet, ...tasks, ...deploys, ...journal })
+const tables = Object.values({ ...accounts, ...fleet, ...tasks, ...deploys, ...journal, ...relay })
   .filter((value) => is(value, PgTable))
   .map((table) => getTableConfig(table));
 

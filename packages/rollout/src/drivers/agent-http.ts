@@ -23,6 +23,32 @@ export interface AgentRequest {
   body?: Record<string, unknown>;
 }
 
+/** A request as it leaves us: the same bytes and signature whichever way it takes. */
+export interface SignedRequest {
+  method: "GET" | "POST";
+  path: string;
+  signed: SignatureHeaders;
+  /** "" for none. */
+  body: string;
+}
+export interface SignatureHeaders {
+  timestamp: string;
+  nonce: string;
+  signature: string;
+}
+/** What came back, believed only once its signature was checked. */
+export interface RawAnswer {
+  status: number;
+  signed: Pick<SignatureHeaders, "timestamp" | "signature">;
+  body: string;
+}
+/** One way to an agent. Throws when there is no answer in time; carries, and neither signs nor checks. */
+export interface AgentTransport {
+  /** For messages: an address, or by which detour. */
+  name: string;
+  send(request: SignedRequest, timeoutMs: number, signal: AbortSignal): Promise<RawAnswer>;
+}
+
 const defaultTimeoutMs = 5_000;
 const longestAnswerBytes = 4_000_000;
 
@@ -32,58 +58,79 @@ const longestAnswerBytes = 4_000_000;
  * that a skewed one locks nobody out.
  */
 export async function callAgent(
-  address: AgentAddress,
+  to: { transport: AgentTransport; key: Secret },
   request: AgentRequest,
   options: AgentCallOptions,
   signal: AbortSignal,
 ): Promise<Result<AgentReply, DriverError>> {
-  const first = await sendOnce(address, request, options.clock.now(), options, signal);
+  const first = await sendOnce(to, request, options.clock.now(), options, signal);
   if (!first.ok || first.value.status !== 401) return first;
-  const second = await sendOnce(address, request, first.value.agentNow, options, signal);
-  return second;
+  return sendOnce(to, request, first.value.agentNow, options, signal);
 }
 
 async function sendOnce(
-  address: AgentAddress,
+  { transport, key: secret }: { transport: AgentTransport; key: Secret },
   request: AgentRequest,
   timestampMs: number,
   options: AgentCallOptions,
   signal: AbortSignal,
 ): Promise<Result<AgentReply & { agentNow: number }, DriverError>> {
+  const { method, path } = request;
   const body = request.body === undefined ? "" : JSON.stringify(request.body);
-  const key = address.key.reveal();
+  const key = secret.reveal();
   const timestamp = String(Math.round(timestampMs));
   const nonce = randomBytes(16).toString("hex");
-  const bytes = agentRequestBytes(timestamp, nonce, request.method, request.path, body);
-  const headers: Record<string, string> = {
-    [agentHeaders.timestamp]: timestamp,
-    [agentHeaders.nonce]: nonce,
-    [agentHeaders.signature]: signBytes(key, bytes),
-  };
-  if (request.body !== undefined) headers["content-type"] = "application/json";
+  const signature = signBytes(key, agentRequestBytes(timestamp, nonce, method, path, body));
   try {
-    const response = await fetch(`${address.url}${request.path}`, {
-      method: request.method,
-      headers,
-      ...(request.body === undefined ? {} : { body }),
-      redirect: "error",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs ?? defaultTimeoutMs)]),
-    });
-    const text = await readLimited(response);
-    const stamp = response.headers.get(agentHeaders.timestamp) ?? "";
-    const signature = response.headers.get(agentHeaders.signature) ?? "";
-    if (!signatureMatches(key, agentAnswerBytes(stamp, nonce, response.status, text), signature)) {
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const answer = await transport.send(
+      { method, path, signed: { timestamp, nonce, signature }, body },
+      timeoutMs,
+      signal,
+    );
+    const { status, signed, body: text } = answer;
+    if (!signatureMatches(key, agentAnswerBytes(signed.timestamp, nonce, status, text), signed.signature)) {
       return err({
         kind: "unreachable",
-        message: `the answer of ${address.url}${request.path} (${response.status}) is not signed with this sandbox's key`,
+        message: `the answer of ${transport.name}${path} (${status}) is not signed with this sandbox's key`,
       });
     }
-    return ok({ status: response.status, json: JSON.parse(text) as unknown, agentNow: Number(stamp) });
+    return ok({ status, json: JSON.parse(text) as unknown, agentNow: Number(signed.timestamp) });
   } catch (error) {
     // A caller that gave up is not told that the host is unreachable.
     if (signal.aborted) throw error;
-    return err({ kind: "unreachable", message: `${request.method} ${address.url}${request.path}: ${causeOf(error)}` });
+    return err({ kind: "unreachable", message: `${method} ${transport.name}${path}: ${causeOf(error)}` });
   }
+}
+
+/** Straight to the agent's port. */
+export function httpTransport(url: string): AgentTransport {
+  return {
+    name: url,
+    async send({ method, path, signed, body }, timeoutMs, signal) {
+      const headers: Record<string, string> = {
+        [agentHeaders.timestamp]: signed.timestamp,
+        [agentHeaders.nonce]: signed.nonce,
+        [agentHeaders.signature]: signed.signature,
+      };
+      if (body !== "") headers["content-type"] = "application/json";
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers,
+        ...(body === "" ? {} : { body }),
+        redirect: "error",
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      return {
+        body: await readLimited(response),
+        status: response.status,
+        signed: {
+          timestamp: response.headers.get(agentHeaders.timestamp) ?? "",
+          signature: response.headers.get(agentHeaders.signature) ?? "",
+        },
+      };
+    },
+  };
 }
 
 async function readLimited(response: Response): Promise<string> {

@@ -8,23 +8,27 @@ import {
 import { err, ok, type Result } from "@valet/shared";
 import type { z } from "zod";
 import type { CommandAnswer, CommandTo, DriverError, HostDriver } from "../driver.ts";
-import { callAgent, type AgentAddress, type AgentCallOptions, type AgentReply } from "./agent-http.ts";
+import type { AgentAddress, AgentCallOptions, AgentReply, AgentRequest, AgentTransport } from "./agent-http.ts";
+import { makeBestWay } from "./agent-way.ts";
 
 export interface AgentDriverDeps extends AgentCallOptions {
   /** Where the sandbox's agent is and the key that belongs to it alone; null when there is no such sandbox. */
   addressOf(sandboxId: string): Promise<AgentAddress | null>;
+  /** Another way to an agent whose port nobody can reach; none: port 8000 is the only one. */
+  relay?(sandboxId: string): AgentTransport;
 }
 
-/** Drives real hosts: signed HTTP to the agent on each sandbox (contracts/agent.ts). */
+/** Drives real hosts: signed requests to the agent on each sandbox (contracts/agent.ts), over HTTP or by the relay. */
 export function makeAgentDriver(deps: AgentDriverDeps): HostDriver {
+  const callBestWay = makeBestWay(deps);
   const call = async (
     sandboxId: string,
-    request: { method: "GET" | "POST"; path: string; body?: Record<string, unknown> },
+    request: AgentRequest,
     signal: AbortSignal,
   ): Promise<Result<AgentReply, DriverError>> => {
     const address = await deps.addressOf(sandboxId);
     if (address === null) return err({ kind: "unreachable", message: `there is no sandbox ${sandboxId}` });
-    return callAgent(address, request, deps, signal);
+    return callBestWay(sandboxId, address, request, signal);
   };
   const command = async (
     order: CommandTo,

@@ -1,0 +1,2 @@
+DROP TABLE agent_links;
+DROP TABLE agent_relays;
