@@ -7,6 +7,7 @@ import type {
   OpenAttempt,
   OwnedSlot,
   Result,
+  SessionClosed,
   SlotPlanRow,
   SortedAttempts,
   StoredGeneration,
@@ -21,10 +22,6 @@ import { slotPlan } from "./slot-plan.ts";
 import type { Tx } from "./sql.ts";
 import { completeAttempts } from "./tasks/complete.ts";
 
-export interface SessionClosed {
-  kind: "session_closed";
-  message: string;
-}
 export interface HeartbeatCall {
   sandboxId: string;
   sessionId: string;

@@ -32,7 +32,9 @@ export interface Decided {
  */
 export function decide(deploy: DeployDocument, observations: Observations, now: number): Decided {
   const draft = openDraft(deploy, observations, now);
+  const { request } = deploy;
   takeRequest(draft);
+  const wished = draft.decisions.length;
   // One move of the deploy's state a save, so that every save is one legal transition.
   if (draft.deploy.state === deploy.state) stepForward(draft);
   draft.deploy.waitingOn = [...draft.waitingOn];
@@ -45,7 +47,7 @@ export function decide(deploy: DeployDocument, observations: Observations, now: 
     writes,
     effects: effectsOf(draft),
     waitingOn: draft.deploy.waitingOn,
-    decisions: draft.decisions,
+    decisions: draft.decisions.map((one, place) => (request && place < wished ? { actor: request.actor, ...one } : one)),
   };
 }
 

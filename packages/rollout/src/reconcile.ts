@@ -2,6 +2,7 @@ import { assertNever, type Clock } from "@valet/shared";
 import { decide } from "./decide.ts";
 import type { CommandAnswer, HostDriver } from "./driver.ts";
 import type { Effect } from "./effect.ts";
+import { steadyHealth } from "./history/steady-health.ts";
 import { makeProbe } from "./probe.ts";
 import { mapLimited } from "./map-limited.ts";
 import type { DeployDocument } from "./model.ts";
@@ -43,7 +44,7 @@ export function makeReconcile(deps: ReconcileDeps): Reconcile {
     const seen = await probe(facts.sandboxId, silentSince.has(facts.sandboxId), signal);
     if (seen.ok) {
       silentSince.delete(facts.sandboxId);
-      return { kind: "seen", health: seen.value, refusal: refusals.get(facts.sandboxId) ?? null, facts };
+      return { kind: "seen", health: steadyHealth(seen.value), refusal: refusals.get(facts.sandboxId) ?? null, facts };
     }
     const since = facts.unreachableSince ?? silentSince.get(facts.sandboxId) ?? deps.clock.now();
     silentSince.set(facts.sandboxId, since);
@@ -72,9 +73,12 @@ export function makeReconcile(deps: ReconcileDeps): Reconcile {
       environment: facts.environment,
       sandboxes: await mapLimited(facts.sandboxes, mostAtOnce, (one) => look(one, signal)),
     };
-    const decided = decide(deploy, observations, deps.clock.now());
+    const now = deps.clock.now();
+    const decided = decide(deploy, observations, now);
     if (decided.isChanged) {
-      const saved = await deps.store.save(decided.next, deploy.revision, decided);
+      const { decisions, writes } = decided;
+      const change = { decisions, writes, seen: { deploy, observations, now } };
+      const saved = await deps.store.save(decided.next, deploy.revision, change);
       if (saved === "lost_race") return { kind: "lost_race" };
     }
     await mapLimited(decided.effects, mostAtOnce, (effect) => perform(effect, signal));

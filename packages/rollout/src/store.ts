@@ -1,4 +1,5 @@
 import type { Write } from "./effect.ts";
+import type { Seen } from "./history/journal.ts";
 import type { Decision, DeployDocument } from "./model.ts";
 import type { EnvironmentFacts, SandboxFacts } from "./observation.ts";
 
@@ -16,6 +17,7 @@ export interface DeployStore {
   save(
     next: DeployDocument,
     expectedRevision: number,
-    change: { decisions: readonly Decision[]; writes: readonly Write[] },
+    /** `seen`: what was decided from, for the journal; written in the same transaction. */
+    change: { decisions: readonly Decision[]; writes: readonly Write[]; seen?: Seen },
   ): Promise<"saved" | "lost_race">;
 }

@@ -146,6 +146,7 @@ export const deployDecisions = pgTable(
     actor: text().notNull(),
     summary: text().notNull(),
     data: jsonb().default({}).notNull(),
+    revision: bigint({ mode: "number" }),
   },
   (table) => [
     foreignKey({
@@ -154,6 +155,29 @@ export const deployDecisions = pgTable(
       name: "deploy_decisions_deploy_id_fkey",
     }).onDelete("cascade"),
     primaryKey({ columns: [table.deployId, table.seq], name: "deploy_decisions_pkey" }),
+  ],
+);
+
+export const deployJournal = pgTable(
+  "deploy_journal",
+  {
+    deployId: uuid("deploy_id").notNull(),
+    revision: bigint({ mode: "number" }).notNull(),
+    at: timestamp({ withTimezone: true })
+      .default(sql`clock_timestamp()`)
+      .notNull(),
+    nowMs: bigint("now_ms", { mode: "number" }).notNull(),
+    state: text().notNull(),
+    input: jsonb().notNull(),
+    result: text().notNull(),
+  },
+  (table) => [
+    foreignKey({
+      columns: [table.deployId],
+      foreignColumns: [deploys.id],
+      name: "deploy_journal_deploy_id_fkey",
+    }).onDelete("cascade"),
+    primaryKey({ columns: [table.deployId, table.revision], name: "deploy_journal_pkey" }),
   ],
 );
 

@@ -173,3 +173,21 @@ export const slotChanges = pgTable(
   },
   (table) => [index("slot_changes_by_slot").on(table.sandboxId, table.index, table.at)],
 );
+
+/** What the control worker last heard of each sandbox's agent; `health` null: it did not answer. */
+export const sandboxObservations = pgTable(
+  "sandbox_observations",
+  {
+    sandboxId: uuid("sandbox_id").primaryKey().notNull(),
+    observedAt: timestamp("observed_at", { withTimezone: true }).notNull(),
+    health: jsonb(),
+    why: text().default("").notNull(),
+  },
+  (table) => [
+    foreignKey({
+      columns: [table.sandboxId],
+      foreignColumns: [sandboxes.id],
+      name: "sandbox_observations_sandbox_id_fkey",
+    }).onDelete("cascade"),
+  ],
+);

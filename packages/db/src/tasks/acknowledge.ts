@@ -1,16 +1,7 @@
 import { err, ok } from "@valet/shared";
-import type { LeaseTimes, Result } from "@valet/shared";
-import type { AttemptKey } from "@valet/shared";
+import type { Acknowledged, AttemptKey, LeaseTimes, Result, StaleFence } from "@valet/shared";
 import type { Sql } from "../sql.ts";
 
-export interface StaleFence {
-  kind: "stale_fence";
-  message: string;
-}
-export interface Acknowledged {
-  attempt: number;
-  leaseExpiresInMs: number;
-}
 export interface AcknowledgeMany {
   sandboxId: string;
   refs: readonly AttemptKey[];

@@ -1,14 +1,5 @@
-import type { AttemptKey } from "@valet/shared";
-import type { JsonObject, Sql } from "../sql.ts";
-
-export interface AssignmentRow extends AttemptKey {
-  /** Number the attempt has, or will have once acknowledged. */
-  attempt: number;
-  slot: number;
-  generation: number;
-  acknowledged: boolean;
-  spec: JsonObject;
-}
+import type { AssignmentRow, AttemptKey } from "@valet/shared";
+import type { Sql } from "../sql.ts";
 
 /** Open attempts of a sandbox; with `unacknowledgedOnly` what its long-poll is to hear about. */
 export async function assignmentsFor(

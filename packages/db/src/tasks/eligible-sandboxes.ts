@@ -26,7 +26,7 @@ export async function sandboxesWithFreeSlots(
   const { rows } = await sql.query<EligibleSandbox>(
     `WITH emptiest AS MATERIALIZED (
        SELECT s.id ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
-       GROUP BY s.id ORDER BY count(*) DESC LIMIT $3)
+       GROUP BY s.id ORDER BY count(*) DESC, s.id LIMIT $3)
      SELECT s.id, s.environment, s.labels, s.plan_revision AS "planRevision",
        jsonb_agg(jsonb_build_object('index', l.index, 'generation', l.generation) ORDER BY l.index) AS "freeSlots"
      ${eligibleFrom} AND s.id IN (SELECT id FROM emptiest) AND l.state = 'accepting'

@@ -9,8 +9,7 @@ import { assignmentsFor } from "./assignments.ts";
 import { completeAttempt } from "./complete.ts";
 import { attemptsOf, getTask, taskEventsAfter } from "./read.ts";
 import { recordEvents } from "./record-events.ts";
-import type { EventInput } from "./record-events.ts";
-import type { Reservation } from "@valet/shared";
+import type { EventInput, Reservation } from "@valet/shared";
 
 let test: TestDatabase;
 let fleet: TestFleet;

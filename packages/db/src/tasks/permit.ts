@@ -1,31 +1,11 @@
-import { err, ok } from "@valet/shared";
-import type { LeaseTimes, Result } from "@valet/shared";
-import type { AttemptKey } from "@valet/shared";
+import { err, ok, refusePermit } from "@valet/shared";
+import type { LeaseTimes, PermitFacts, PermitRefused, PermitRequest, Result } from "@valet/shared";
 import type { Tx } from "../sql.ts";
 
-export interface PermitRefused {
-  kind: "stale_fence" | "lease_expired" | "cancel_requested" | "wrong_boot" | "used_up";
-  message: string;
-}
-export interface PermitAsk {
+export interface PermitAsk extends PermitRequest {
   sandboxId: string;
-  ref: AttemptKey;
-  stepIndex: number;
-  workerBootId: string;
   times: LeaseTimes;
 }
-interface Found {
-  newestFence: number;
-  isRunning: boolean;
-  cancelRequested: boolean;
-  leaseId: string | null;
-  isLive: boolean | null;
-  /** Boots that were granted a permit of this attempt. */
-  boots: string[];
-  /** This step's outcome is journalled. */
-  isUsedUp: boolean;
-}
-
 /**
  * Leave for one write step. Needs the newest fence, a live lease, and the boot of the GH worker that was granted the earlier
  * ones. The same boot may ask again for a step it has not done; a step whose outcome is known gets no second permit (F60).
@@ -34,7 +14,7 @@ export async function grantPermit(
   tx: Tx,
   ask: PermitAsk,
 ): Promise<Result<{ permitId: string; usableForMs: number }, PermitRefused>> {
-  const refusal = refusalOf(await readAttempt(tx, ask), ask);
+  const refusal = refusePermit(await readAttempt(tx, ask), ask);
   if (refusal) return err(refusal);
   const { rows } = await tx.query<{ permitId: string }>(
     `WITH confirmed AS (
@@ -51,13 +31,13 @@ export async function grantPermit(
 }
 
 /** Locks the task against a take-over: either that sees this permit, or this sees that. */
-async function readAttempt(tx: Tx, ask: PermitAsk): Promise<Found | undefined> {
-  const { rows: tasks } = await tx.query<Pick<Found, "newestFence" | "isRunning" | "cancelRequested">>(
+async function readAttempt(tx: Tx, ask: PermitAsk): Promise<PermitFacts | undefined> {
+  const { rows: tasks } = await tx.query<Pick<PermitFacts, "newestFence" | "isRunning" | "cancelRequested">>(
     `SELECT fence AS "newestFence", state IN ('running', 'paused', 'needs_human') AS "isRunning",
        cancel_requested AS "cancelRequested" FROM tasks WHERE id = $1 FOR SHARE`,
     [ask.ref.taskId],
   );
-  const { rows: attempts } = await tx.query<Omit<Found, "newestFence" | "isRunning" | "cancelRequested">>(
+  const { rows: attempts } = await tx.query<Omit<PermitFacts, "newestFence" | "isRunning" | "cancelRequested">>(
     `SELECT a.lease_id AS "leaseId", a.ended_at IS NULL AND a.lease_expires_at > clock_timestamp() AS "isLive",
        ARRAY(SELECT DISTINCT p.worker_boot_id FROM permits p WHERE p.task_id = a.task_id AND p.fence = a.fence) AS boots,
        EXISTS (SELECT 1 FROM permits p WHERE p.task_id = a.task_id AND p.fence = a.fence AND p.step_index = $4
@@ -66,21 +46,4 @@ async function readAttempt(tx: Tx, ask: PermitAsk): Promise<Found | undefined> {
     [ask.ref.taskId, ask.ref.fence, ask.sandboxId, ask.stepIndex],
   );
   return tasks[0] && attempts[0] && { ...tasks[0], ...attempts[0] };
-}
-
-function refusalOf(found: Found | undefined, { ref, stepIndex, workerBootId }: PermitAsk): PermitRefused | undefined {
-  const attempt = `attempt ${ref.fence} of task ${ref.taskId}`;
-  if (!found || found.newestFence !== ref.fence || found.leaseId !== ref.leaseId || !found.isRunning) {
-    return { kind: "stale_fence", message: `${attempt} is not running here any more` };
-  }
-  if (!found.isLive) return { kind: "lease_expired", message: `the lease of ${attempt} ran out` };
-  if (found.cancelRequested) return { kind: "cancel_requested", message: `task ${ref.taskId} is to be cancelled` };
-  if (found.boots.some((boot) => boot !== workerBootId)) {
-    return {
-      kind: "wrong_boot",
-      message: `${attempt} was permitted a write step under another start of its GH worker`,
-    };
-  }
-  if (found.isUsedUp) return { kind: "used_up", message: `step ${stepIndex} of ${attempt} is journalled already` };
-  return undefined;
 }

@@ -51,7 +51,7 @@ export async function queueHeads(
        SELECT t.id, t.fence, t.avoid_sandbox_ids, t.queue_key FROM tasks t
        WHERE t.queue_key IS NOT NULL AND t.environment = turn.environment AND t.placement_key = turn.key
          AND t.tenant_id = turn.tenant
-       ORDER BY t.queue_key LIMIT greatest(1, ceil($3::numeric / greatest(1, (SELECT count(*) FROM turn)))::int)) AS head
+       ORDER BY t.queue_key, t.id LIMIT greatest(1, ceil($3::numeric / greatest(1, (SELECT count(*) FROM turn)))::int)) AS head
      WHERE turn.place <= $3`,
     [classes.map((one) => one.environment), classes.map((one) => one.key), limit],
   );

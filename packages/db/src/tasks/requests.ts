@@ -1,5 +1,5 @@
 import { err, ok, sourcesOf, taskTransitions } from "@valet/shared";
-import type { Result, TaskError, TaskState } from "@valet/shared";
+import type { IllegalTaskMove, Result, TaskError, TaskState, UnknownTask } from "@valet/shared";
 import { announceTasks } from "../announce.ts";
 import { lockSandbox } from "../lock-sandbox.ts";
 import { notify } from "../notify.ts";
@@ -8,16 +8,6 @@ import { getTask } from "./read.ts";
 import { submitTask } from "./submit.ts";
 import type { TaskRow, TaskSpecInput } from "./task-row.ts";
 
-export interface UnknownTask {
-  kind: "unknown_task";
-  message: string;
-}
-export interface IllegalTaskMove {
-  kind: "illegal_transition";
-  from: TaskState;
-  to: TaskState;
-  message: string;
-}
 export interface Requester {
   actor: string;
   /** Given: only that tenant's task is found. */

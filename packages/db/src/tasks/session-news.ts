@@ -1,6 +1,5 @@
-import type { AttemptKey, SlotPlanRow } from "@valet/shared";
+import type { AssignmentRow, AttemptKey, SlotPlanRow } from "@valet/shared";
 import type { Sql } from "../sql.ts";
-import type { AssignmentRow } from "./assignments.ts";
 
 /** All that a sandbox's long-poll may have to tell, in one row. */
 export interface SessionNews {

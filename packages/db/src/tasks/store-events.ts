@@ -1,5 +1,5 @@
+import type { EventInput } from "@valet/shared";
 import type { Tx } from "../sql.ts";
-import type { EventInput } from "./record-events.ts";
 
 /** What storing a batch of events found out. */
 export interface StoredEvents {

@@ -1,16 +1,9 @@
 import { quarantineLeases, unacknowledgedToQuarantine } from "@valet/shared";
-import type { LeaseTimes } from "@valet/shared";
+import type { LeaseTimes, UnacknowledgedResult } from "@valet/shared";
 import { announceSandboxes, announceTasks } from "../announce.ts";
 import { lockSandbox } from "../lock-sandbox.ts";
 import { notify } from "../notify.ts";
 import type { Tx } from "../sql.ts";
-
-export interface UnacknowledgedResult {
-  /** Tasks that are back in the queue. */
-  requeued: string[];
-  /** Sandboxes that get nothing for a while. */
-  quarantined: string[];
-}
 
 /**
  * Assignments that nobody acknowledged in time go back to the queue at no cost, and avoid that sandbox; after three in a row it

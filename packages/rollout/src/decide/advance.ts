@@ -84,6 +84,8 @@ function drain(draft: Draft, host: HostStep, observation: Observation | null): v
   if (answer.kind === "waiting" || answer.kind === "none") return;
   const { seen } = answer;
   if (isDrained(seen)) {
+    const { drainingSince } = host.engine;
+    if (drainingSince !== null) host.engine.timings.drainMs = draft.now - drainingSince;
     issue(draft, host, { kind: "deploy" });
     moveHost(draft, host, "replacing", "drained; replacing the release");
     return;
@@ -189,6 +191,8 @@ function finishHandOver(draft: Draft, host: HostStep, seen: SeenObservation): vo
     hostWaits(draft, host, `for ${left} of ${seen.facts.slots.length} slots to be handed to generation ${target}`);
     return;
   }
+  const { command } = host.engine;
+  if (command?.kind === "deploy") host.engine.timings.changeMs = draft.now - command.issuedAt;
   issue(draft, host, { kind: "settle", generation: target });
   host.engine.drainingSince = draft.now;
   moveHost(draft, host, "updated", `all new work runs on generation ${target}`);

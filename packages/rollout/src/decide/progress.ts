@@ -17,6 +17,7 @@ export function notePhase(draft: Draft, host: HostStep, current: AgentDeploy): v
     noteProgress(draft, host);
   }
   host.newGeneration = current.generation ?? host.newGeneration;
+  if (Object.keys(current.timings).length > 0) host.engine.timings = { ...host.engine.timings, ...current.timings };
 }
 
 /** Fails the host when it has shown no progress for too long. Paused and draining time do not count. */

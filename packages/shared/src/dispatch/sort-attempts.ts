@@ -1,3 +1,4 @@
+import { attemptText } from "./relayed-events.ts";
 import type { AttemptKey, HeartbeatInput } from "./heartbeat-input.ts";
 
 /** An attempt the store holds open on the sandbox. */
@@ -24,8 +25,6 @@ export interface SortedAttempts {
   boots: (AttemptKey & { workerBootId: string })[];
 }
 
-const keyOf = (ref: AttemptKey): string => `${ref.taskId} ${ref.fence} ${ref.leaseId}`;
-
 /** Compares what the host says it runs with what the store holds. `proofMs`: how long a new boot must have been seen. */
 export function sortAttempts(
   open: readonly OpenAttempt[],
@@ -33,27 +32,27 @@ export function sortAttempts(
   known: readonly KnownGeneration[],
   proofMs: number,
 ): SortedAttempts {
-  const openByKey = new Map(open.map((attempt) => [keyOf(attempt), attempt]));
-  const listed = new Set(heartbeat.attempts.map(keyOf));
+  const openByKey = new Map(open.map((attempt) => [attemptText(attempt), attempt]));
+  const listed = new Set(heartbeat.attempts.map(attemptText));
   const confirmed = heartbeat.generations.flatMap((report) =>
     report.attempts.map((ref) => ({ taskId: ref.taskId, fence: ref.fence, leaseId: ref.leaseId, report })),
   );
-  const named = new Set([...listed, ...confirmed.map(keyOf)]);
+  const named = new Set([...listed, ...confirmed.map(attemptText)]);
   const foreign = new Map<string, AttemptKey>();
   for (const { taskId, fence, leaseId } of [...heartbeat.attempts, ...confirmed]) {
     const ref = { taskId, fence, leaseId };
-    if (!openByKey.has(keyOf(ref))) foreign.set(keyOf(ref), ref);
+    if (!openByKey.has(attemptText(ref))) foreign.set(attemptText(ref), ref);
   }
   return {
-    renew: open.filter((attempt) => attempt.isAcknowledged && listed.has(keyOf(attempt))),
+    renew: open.filter((attempt) => attempt.isAcknowledged && listed.has(attemptText(attempt))),
     cancel: open.filter((attempt) => attempt.cancelRequested),
     dead: open.filter(
       (attempt) =>
-        attempt.isAcknowledged && !named.has(keyOf(attempt)) && isProvenDead(attempt, heartbeat, known, proofMs),
+        attempt.isAcknowledged && !named.has(attemptText(attempt)) && isProvenDead(attempt, heartbeat, known, proofMs),
     ),
     foreign: [...foreign.values()],
     boots: confirmed.flatMap(({ report, ...ref }) => {
-      const attempt = openByKey.get(keyOf(ref));
+      const attempt = openByKey.get(attemptText(ref));
       const boot = report.workerBootId;
       return attempt && boot && attempt.workerBootId !== boot ? [{ ...ref, workerBootId: boot }] : [];
     }),

@@ -1,0 +1,3 @@
+DROP TABLE sandbox_observations;
+ALTER TABLE deploy_decisions DROP COLUMN revision;
+DROP TABLE deploy_journal;
