@@ -16,5 +16,6 @@ export * from "./routes-sandboxes.ts";
 export * from "./routes-deploys.ts";
 export * from "./routes-tasks.ts";
 export * from "./routes-session.ts";
+export * from "./routes-agent-relay.ts";
 export * from "./routes-webhooks.ts";
 export * from "./client.ts";
