@@ -5,6 +5,8 @@ import type { HostConfig } from "./host-config.ts";
 import { type DeployRecord, type GenerationRecord, type HostStateFile, isLive, type ReleaseRef } from "./host-state.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import type { ReleaseStore } from "./release-store.ts";
+import { releasesToKeep } from "./releases-to-keep.ts";
+import { proveWayBack } from "./way-back.ts";
 import { type VerifyError, verifyGeneration } from "./verify-generation.ts";
 
 /** What the procedures work with. */
@@ -41,7 +43,7 @@ export function candidateOf(host: Host, record: DeployRecord): GenerationRecord 
 }
 
 /**
- * Resolves the tag once, pins the digest, downloads, checks and installs. A tag that points elsewhere than the digest asked for, and any failed
+ * Proves the way back first, and makes room. Then resolves the tag once, pins the digest, downloads, checks and installs. A tag that points elsewhere than the digest asked for, and any failed
  * pull, is a failure of the deploy; nothing runs differently because of it.
  */
 export async function fetchRelease(
@@ -52,6 +54,10 @@ export async function fetchRelease(
   const { image_tag: imageTag, image_digest: pinned } = record.command;
   const startedMs = host.clock.monotonicMs();
   enterPhase(host, record, "fetching", `fetching ${imageTag}`);
+  const wayBack = await proveWayBack(host, record, signal);
+  if (!wayBack.ok) return wayBack;
+  const pruned = await host.store.prune(() => releasesToKeep(host));
+  if (!pruned.ok) return pruned;
   const resolved = await host.registry.resolveTag(imageTag, signal);
   if (!resolved.ok) return err({ message: `the pull of ${imageTag} failed: ${resolved.error.message}` });
   const digest = resolved.value;

@@ -1,7 +1,8 @@
 import type { GhWorkerStatus } from "@valet/contracts";
 import { describe, expect, it } from "vitest";
 import type { GenerationRecord, HostState } from "./host-state.ts";
-import { isDrained, releasesToKeep, wantsDrain } from "./reconcile.ts";
+import { isDrained, wantsDrain } from "./reconcile.ts";
+import { releasesToKeep } from "./releases-to-keep.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
 const record = (changes: Partial<GenerationRecord>): GenerationRecord => ({
@@ -74,7 +75,19 @@ describe("releases kept on disk", () => {
         { view: { endedAt: "2026-01-01", imageDigest: digest("8") }, command: {}, before: null },
       ],
     } as unknown as HostState;
-    const kept = releasesToKeep({ state: { value: state, update: () => undefined } });
+    const kept = releasesToKeep({ state: { value: state } });
     expect([...kept].sort()).toEqual(["1", "2", "3", "4", "5", "6"].map(digest));
+  });
+
+  it("F54: the way back that the newest deploy was promised stays, also after that deploy has ended", () => {
+    const ended = (kind: string, back: string) => ({
+      kind,
+      view: { endedAt: "2026-01-01", imageDigest: digest("8") },
+      command: { previous_digest: digest(back) },
+      before: null,
+    });
+    const deploys = [ended("deploy", "5"), ended("deploy", "6"), ended("rollback", "7")];
+    const state = { current: null, previous: null, generations: [], deploys } as unknown as HostState;
+    expect([...releasesToKeep({ state: { value: state } })]).toEqual([digest("6")]);
   });
 });

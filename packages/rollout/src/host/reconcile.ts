@@ -3,6 +3,7 @@ import { enforceDeadlines, type HostTimes } from "./lease-enforcement.ts";
 import { type GenerationRecord, isLive, moveGeneration } from "./host-state.ts";
 import { sweepProfiles } from "./orphan-sweep.ts";
 import type { Host } from "./procedure.ts";
+import { releasesToKeep } from "./releases-to-keep.ts";
 
 /** The end of a generation sweeps its own; this is for what a killed agent left. */
 const sweepEveryMs = 5000;
@@ -47,7 +48,7 @@ export function makeReconciler(host: Host, isBusy: () => boolean): Reconciler {
   const idleSinceMs = new Map<number, number>();
   /** Long enough for a finished task's last events to reach the sandbox worker. */
   const idleBeforeEndMs = Math.max(500, host.config.leaseMs / 60);
-  const keptReleases = { text: "" };
+  const keptReleases = { text: "", failure: "" };
   let nextSweepMs = 0;
 
   async function tickGeneration(record: GenerationRecord): Promise<void> {
@@ -83,8 +84,13 @@ export function makeReconciler(host: Host, isBusy: () => boolean): Reconciler {
     const text = [...releasesToKeep(host)].sort().join();
     if (text === keptReleases.text || isBusy()) return;
     const pruned = await host.store.prune(() => releasesToKeep(host));
-    keptReleases.text = text;
-    if (pruned.length > 0) host.log("releases_pruned", { pruned });
+    if (!pruned.ok) {
+      if (pruned.error.message !== keptReleases.failure) host.log("prune_failed", { error: pruned.error.message });
+      keptReleases.failure = pruned.error.message;
+      return;
+    }
+    Object.assign(keptReleases, { text, failure: "" });
+    if (pruned.value.length > 0) host.log("releases_pruned", { pruned: pruned.value });
   }
 
   return {
@@ -105,20 +111,6 @@ export function enforceOn(host: Host, dirs: readonly string[], now: () => HostTi
   for (const lease of dirs.flatMap((dir) => enforceDeadlines(dir, now, marginMs))) {
     host.log("browser_frozen", { taskId: lease.taskId, fence: lease.fence, browserPid: lease.browserPid });
   }
-}
-
-/** current, previous, everything that lives, and what a running procedure may still need. */
-export function releasesToKeep({ state }: Pick<Host, "state">): Set<string> {
-  const { current, previous, generations, deploys } = state.value;
-  const running = deploys.filter(({ view }) => view.endedAt === null);
-  return new Set(
-    [
-      current?.digest,
-      previous?.digest,
-      ...generations.filter(isLive).map(({ desiredDigest }) => desiredDigest),
-      ...running.flatMap(({ view, command, before }) => [view.imageDigest, command.previous_digest, before?.digest]),
-    ].filter((digest): digest is string => typeof digest === "string"),
-  );
 }
 
 function isLiveNumber({ generations }: Host, generation: number): boolean {

@@ -27,6 +27,8 @@ export interface RegistryClient {
     digest: string,
     signal: AbortSignal,
   ): Promise<Result<{ bytes: Buffer; manifest: ReleaseManifest }, PullError>>;
+  /** Whether the registry shows the manifest and, by HEAD, each of its blobs in full length. Downloads none of them. */
+  canFetch(digest: string, signal: AbortSignal): Promise<Result<void, PullError>>;
   /** Writes a blob to `path`, hashing every byte on its way; the file is not to be trusted unless this answers ok. */
   fetchBlob(digest: string, size: number, path: string, signal: AbortSignal): Promise<Result<void, PullError>>;
 }
@@ -44,10 +46,12 @@ export function makeRegistryClient({ url, repository, timeoutMs = 30_000 }: Regi
     kind: "manifests" | "blobs",
     reference: string,
     signal: AbortSignal,
+    method: "GET" | "HEAD" = "GET",
   ): Promise<Result<Response, PullError>> {
     const address = `${url.replace(/\/$/, "")}/v2/${repository}/${kind}/${encodeURIComponent(reference)}`;
     try {
       const response = await fetch(address, {
+        method,
         headers: { accept: "application/vnd.oci.image.manifest.v1+json, */*;q=0.1" },
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
@@ -78,19 +82,36 @@ export function makeRegistryClient({ url, repository, timeoutMs = 30_000 }: Regi
     }
   }
 
+  async function fetchManifest(digest: string, signal: AbortSignal) {
+    const bytes = await manifestBytes(digest, signal);
+    if (!bytes.ok) return bytes;
+    const actual = sha256(bytes.value);
+    if (actual !== digest) return failed("digest_mismatch", `the registry sent ${actual} when asked for ${digest}`);
+    const manifest = parseManifest(bytes.value);
+    if (!manifest) return failed("bad_manifest", `${digest} is not a release manifest`);
+    return ok({ bytes: bytes.value, manifest });
+  }
+
   return {
+    fetchManifest,
+    async canFetch(digest, signal) {
+      const found = await fetchManifest(digest, signal);
+      if (!found.ok) return found;
+      const { config, layers } = found.value.manifest;
+      for (const blob of [config, ...layers]) {
+        const head = await get("blobs", blob.digest, signal, "HEAD");
+        if (!head.ok) return head;
+        const length = head.value.headers.get("content-length");
+        if (length !== null && Number(length) !== blob.size) {
+          const message = `the registry has ${length} bytes of blob ${blob.digest}, its manifest names ${blob.size}`;
+          return failed("digest_mismatch", message);
+        }
+      }
+      return ok(undefined);
+    },
     async resolveTag(tag, signal) {
       const bytes = await manifestBytes(tag, signal);
       return bytes.ok ? ok(sha256(bytes.value)) : bytes;
-    },
-    async fetchManifest(digest, signal) {
-      const bytes = await manifestBytes(digest, signal);
-      if (!bytes.ok) return bytes;
-      const actual = sha256(bytes.value);
-      if (actual !== digest) return failed("digest_mismatch", `the registry sent ${actual} when asked for ${digest}`);
-      const manifest = parseManifest(bytes.value);
-      if (!manifest) return failed("bad_manifest", `${digest} is not a release manifest`);
-      return ok({ bytes: bytes.value, manifest });
     },
     async fetchBlob(digest, size, path, signal) {
       const response = await get("blobs", digest, signal);

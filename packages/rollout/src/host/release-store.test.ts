@@ -107,7 +107,19 @@ describe("the release store", () => {
     await registry.putRelease(other, "v2");
     await store.install(release.digest, signal);
     await store.install(other.digest, signal);
-    expect(await store.prune(() => new Set([other.digest]))).toEqual([release.digest]);
+    expect(await store.prune(() => new Set([other.digest]))).toEqual({ ok: true, value: [release.digest] });
     expect(store.installed()).toEqual([other.digest]);
+  });
+
+  it("F54: a prune that fails says what cannot be deleted and why", async () => {
+    const dir = folder();
+    await storeIn(dir).install(release.digest, signal);
+    const client = makeRegistryClient({ url: registry.url, repository: "ghosthands" });
+    const stuck = makeReleaseStore(dir, client, () =>
+      Promise.reject(Object.assign(new Error("EROFS"), { code: "EROFS" })),
+    );
+    const pruned = await stuck.prune(() => new Set());
+    expect(pruned).toMatchObject({ ok: false, error: { kind: "disk" } });
+    expect(!pruned.ok && pruned.error.message).toMatch(/cannot be deleted: .* is on a read-only file system/);
   });
 });

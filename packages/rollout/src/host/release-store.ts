@@ -17,15 +17,19 @@ export interface ReleaseStore {
   rootOf(digest: string): string;
   /** Downloads, checks and puts a release in place in one rename. One that is there and sound is left as it is. */
   install(digest: string, signal: AbortSignal): Promise<Result<void, InstallError>>;
+  /** Whether it could be downloaded now; downloads nothing. */
+  canFetch(digest: string, signal: AbortSignal): Promise<Result<void, PullError>>;
   /** Hashes every byte of an installed release. */
   verifyInstalled(digest: string): Promise<Result<ReleaseConfig, InstallError>>;
   installed(): string[];
   /** Deletes all releases but those `keep` names when it is its turn: it never runs beside an installation. Returns what was deleted. */
-  prune(keep: () => ReadonlySet<string>): Promise<string[]>;
+  prune(keep: () => ReadonlySet<string>): Promise<Result<string[], InstallError>>;
 }
+export type RemoveFolder = (path: string) => Promise<void>;
+const removeFolder: RemoveFolder = (path) => rm(path, { recursive: true, force: true });
 
 /** Releases on this host's disk: `<dir>/<digest hex>/{manifest.json,config.json,root/}`. */
-export function makeReleaseStore(dir: string, registry: RegistryClient): ReleaseStore {
+export function makeReleaseStore(dir: string, registry: RegistryClient, remove = removeFolder): ReleaseStore {
   const homeOf = (digest: string) => join(dir, digest.replace(/^sha256:/, ""));
   const rootOf = (digest: string) => join(homeOf(digest), "root");
 
@@ -103,19 +107,28 @@ export function makeReleaseStore(dir: string, registry: RegistryClient): Release
           .map((hex) => `sha256:${hex}`)
       : [];
 
-  async function prune(keep: () => ReadonlySet<string>): Promise<string[]> {
+  async function prune(keep: () => ReadonlySet<string>): Promise<Result<string[], InstallError>> {
     const kept = keep();
     const extra = installed().filter((digest) => !kept.has(digest));
-    for (const digest of extra) await rm(homeOf(digest), { recursive: true, force: true });
     // What an installation left that was killed.
     const halves = existsSync(dir) ? readdirSync(dir).filter((name) => name.startsWith(".new-")) : [];
-    for (const name of halves) await rm(join(dir, name), { recursive: true, force: true });
-    return extra;
+    const gone = [...extra.map(homeOf), ...halves.map((name) => join(dir, name))];
+    for (const path of gone) {
+      try {
+        await remove(path);
+      } catch (error) {
+        const disk = diskError(error, path);
+        const why = disk && !disk.ok ? disk.error.message : String(error);
+        return err({ kind: "disk", message: `releases that nobody needs any more cannot be deleted: ${why}` });
+      }
+    }
+    return ok(extra);
   }
 
   return {
     rootOf,
     install: (digest, signal) => inTurn(() => install(digest, signal)),
+    canFetch: (digest, signal) => registry.canFetch(digest, signal),
     verifyInstalled,
     installed,
     prune: (keep) => inTurn(() => prune(keep)),

@@ -17,6 +17,7 @@ import {
   startCandidate,
   verifyCandidate,
 } from "./procedure.ts";
+import { wayBackOf } from "./way-back.ts";
 
 const defaultDrainTimeoutMs = 60_000;
 const drainPollMs = 200;
@@ -62,7 +63,7 @@ async function prepare(
 ): Promise<Result<ReleaseRef, { message: string }>> {
   const fetched = await fetchRelease(host, record, signal);
   if (!fetched.ok) return fetched;
-  const back = wayBack(record);
+  const back = wayBackOf(record);
   if (back) {
     const installed = await host.store.install(back.digest, signal);
     if (!installed.ok)
@@ -109,7 +110,7 @@ async function stopOld(host: Host, record: DeployRecord): Promise<void> {
 }
 
 async function goBack(host: Host, record: DeployRecord, failure: string): Promise<void> {
-  const back = wayBack(record);
+  const back = wayBackOf(record);
   if (!back)
     return finish(
       host,
@@ -138,13 +139,6 @@ async function goBack(host: Host, record: DeployRecord, failure: string): Promis
     "failed",
     `${failure}. Going back to ${back.digest} did not verify either: ${verified.error.message}`,
   );
-}
-
-/** Where a failed deploy goes: what the control plane named; by hand, what ran before. Hosts never choose otherwise. */
-function wayBack({ command, before }: DeployRecord): ReleaseRef | null {
-  if (command.previous_digest === undefined) return before;
-  const isSame = before?.digest === command.previous_digest;
-  return { digest: command.previous_digest, imageTag: isSame ? before.imageTag : command.previous_digest.slice(7, 19) };
 }
 
 function serve(host: Host, record: DeployRecord, generation: GenerationRecord, release: ReleaseRef): void {
