@@ -134,6 +134,8 @@ export interface MemoryTaskSandbox {
   reachable: boolean;
   epoch: number;
   target: number | null;
+  /** At most this many slots go to the target; null: all. */
+  targetSlots: number | null;
   planRevision: number;
   unacknowledgedInARow: number;
   quarantinedUntil: number | null;
@@ -236,7 +238,7 @@ export interface MemoryTasks extends SandboxLedger {
   setReachable(sandboxId: string, isReachable: boolean): boolean;
   addCordon(sandboxId: string, cordon: Omit<MemoryCordon, "createdAt">): void;
   removeCordon(sandboxId: string, holder: Pick<MemoryCordon, "holderKind" | "holderId">): boolean;
-  setTargetGeneration(sandboxId: string, generation: number | null): boolean;
+  setTargetGeneration(sandboxId: string, generation: number | null, slots?: number | null): boolean;
   handOverSlots(sandboxId: string): number;
   handOverCandidates(): string[];
   slotPlan(sandboxId: string): SlotPlanRow | undefined;
