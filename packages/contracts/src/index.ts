@@ -8,6 +8,7 @@ export * from "./webhooks.ts";
 export * from "./sandboxes.ts";
 export * from "./deploys.ts";
 export * from "./analysis.ts";
+export * from "./freeze-window.ts";
 export * from "./live.ts";
 export * from "./route.ts";
 export * from "./routes.ts";

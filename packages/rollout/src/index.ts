@@ -13,6 +13,8 @@ export type { Decided } from "./decide.ts";
 export { driftOf } from "./drift.ts";
 export type { Drift } from "./drift.ts";
 export { inFlightSteps } from "./decide/hosts.ts";
+export { freezeAt, freezeText } from "./freeze.ts";
+export type { Freeze } from "./freeze.ts";
 export { mapLimited } from "./map-limited.ts";
 export { makeReconcile } from "./reconcile.ts";
 export type { Reconcile, Reconciled, ReconcileDeps } from "./reconcile.ts";
