@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { replayEveryJournal } from "../../apps/worker/src/control/testing/journals.ts";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
 import type { SubmittedTask, TestStack } from "./test-stack.ts";
 
@@ -24,8 +25,14 @@ export async function expectNothingLostNothingTwice(stack: TestStack, tasks: rea
   expect(doubles).toEqual([]);
 }
 
+/** Every deploy of this system, decided again from its journal, comes through the same states to the same document. */
+export async function expectJournalsReplay(stack: TestStack): Promise<void> {
+  expect(await replayEveryJournal(stack.database)).toBeGreaterThan(0);
+}
+
 /** No advisory lock, open attempt, busy slot or stray process is left when nothing runs any more. */
 export async function expectNothingLeftOver(stack: TestStack): Promise<void> {
+  await expectJournalsReplay(stack);
   expect(await stack.rows(`SELECT * FROM attempts WHERE ended_at IS NULL`)).toEqual([]);
   expect(await stack.rows(`SELECT * FROM slots WHERE state IN ('reserved', 'occupied')`)).toEqual([]);
   expect(await stack.rows(`SELECT * FROM deploys WHERE state IN ('in_progress', 'aborting', 'rolling_back')`)).toEqual(

@@ -22,6 +22,8 @@ export const liveEventSchema = z.discriminatedUnion("type", [
     type: z.literal("deploy_update"),
     deployId: z.string(),
     status: z.enum(deployStates),
+    /** Hosts of the deploy in all; of a large one `sandboxes` are those under way first. */
+    sandboxesTotal: z.number().int().optional(),
     sandboxes: z.array(
       z.object({
         sandboxId: z.string(),

@@ -126,25 +126,41 @@ async function announceNew(tx: Tx, deploy: DeployRow): Promise<void> {
   await appendLiveEvents(tx, [{ type: "deploy_ready", audience: "admin", payload }]);
 }
 
-/** `deploy_update` with the state it is in now, and each host's. */
+/** A dashboard shows no more hosts of a deploy at once, and a client that wants them all asks for the deploy. */
+const mostHostsTold = 200;
+
+/** `deploy_update` with the state it is in now, and each host's; of a large fleet those under way first, and how many in all. */
 export async function announceDeploy(sql: Sql, deployId: string): Promise<void> {
   await sql.query(
-    `WITH stored AS (
+    `WITH told AS (
+       SELECT h.sandbox_id, h.step, h.reason, h.position FROM deploy_hosts h WHERE h.deploy_id = $1
+       ORDER BY h.step IN ('pending', 'updated', 'skipped', 'rolled_back'), h.position LIMIT $2),
+     stored AS (
        INSERT INTO live_events (type, audience, payload)
-       SELECT 'deploy_update', 'admin', jsonb_build_object('deployId', d.id, 'status', d.state, 'sandboxes',
+       SELECT 'deploy_update', 'admin', jsonb_build_object('deployId', d.id, 'status', d.state,
+         'sandboxesTotal', (SELECT count(*) FROM deploy_hosts h WHERE h.deploy_id = d.id), 'sandboxes',
          coalesce((SELECT jsonb_agg(jsonb_build_object('sandboxId', h.sandbox_id, 'sandboxName', s.name, 'status', h.step,
              'activeTaskCount', (SELECT count(*) FROM slots l WHERE l.sandbox_id = s.id AND l.task_id IS NOT NULL),
              'message', h.reason) ORDER BY h.position)
-           FROM deploy_hosts h JOIN sandboxes s ON s.id = h.sandbox_id WHERE h.deploy_id = d.id), '[]'))
+           FROM told h JOIN sandboxes s ON s.id = h.sandbox_id), '[]'))
        FROM deploys d WHERE d.id = $1 RETURNING id)
      SELECT pg_notify('valet_live', id::text) FROM stored`,
-    [deployId],
+    [deployId, mostHostsTold],
   );
 }
 
 export async function loadDeploy(sql: Sql, id: string): Promise<DeployRow | undefined> {
   const { rows } = await sql.query<DeployRow>(`${select} WHERE d.id = $1`, [id]);
   return rows[0] && deployOf(rows[0]);
+}
+
+/** A deploy without its hosts, which may be ten thousand. */
+export async function loadDeployHead(sql: Sql, id: string): Promise<DeployRow | undefined> {
+  const { rows } = await sql.query<DeployRow>(
+    `SELECT ${own}, d.engine, '[]'::jsonb AS hosts FROM deploys d WHERE d.id = $1`,
+    [id],
+  );
+  return rows[0];
 }
 
 /** Deploys the engine has work with: queued, active, or carrying a request; oldest first. */

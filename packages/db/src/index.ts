@@ -56,6 +56,8 @@ export * from "./deploy-measures.ts";
 export * from "./deploy-approvals.ts";
 export * from "./environment-configs.ts";
 export * from "./deploy-facts.ts";
+export * from "./deploy-journal.ts";
+export * from "./sandbox-facts.ts";
 
 export * from "./hand-over-candidates.ts";
 export * from "./webhook-outbox.ts";

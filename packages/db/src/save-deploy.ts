@@ -29,6 +29,7 @@ export interface Saved {
 /**
  * Saves the whole document (state, request, engine, hosts) with its decisions, and gives each sandbox of `needEpoch` its next epoch,
  * also written to its host row. Refused when the row is no longer at `expectedRevision`: load and decide again (F16).
+ * `hosts: "changed"`: `deploy.hosts` are only those that differ from the rows; the others stay as they are.
  */
 export async function saveDeploy(
   tx: Tx,
@@ -36,6 +37,7 @@ export async function saveDeploy(
   expectedRevision: number,
   decisions: readonly NewDecision[],
   needEpoch: readonly string[] = [],
+  hosts: "all" | "changed" = "all",
 ): Promise<Result<Saved, SaveRefused>> {
   const refused = await refusalOf(tx, deploy, expectedRevision);
   if (refused) return err(refused);
@@ -45,8 +47,9 @@ export async function saveDeploy(
     if (brokenConstraint(error) !== "deploys_one_active") throw error;
     return err(await anotherActive(tx, deploy));
   }
+  if (hosts === "all") await deleteOtherHosts(tx, deploy);
   await writeHosts(tx, deploy);
-  await writeDecisions(tx, deploy.id, decisions);
+  await writeDecisions(tx, deploy.id, expectedRevision + 1, decisions);
   const epochs = await giveEpochs(tx, deploy.id, needEpoch);
   await announceDeploy(tx, deploy.id);
   await notify(tx, "deploy", [deploy.id]);
@@ -103,12 +106,15 @@ async function anotherActive(tx: Tx, deploy: DeployRow): Promise<AnotherActive> 
   return { kind: "another_active", deployId: other?.id ?? null, message };
 }
 
-async function writeHosts(tx: Tx, deploy: DeployRow): Promise<void> {
-  const { hosts } = deploy;
+async function deleteOtherHosts(tx: Tx, { id, hosts }: DeployRow): Promise<void> {
   await tx.query("DELETE FROM deploy_hosts WHERE deploy_id = $1 AND sandbox_id <> ALL ($2::uuid[])", [
-    deploy.id,
+    id,
     hosts.map((host) => host.sandboxId),
   ]);
+}
+
+async function writeHosts(tx: Tx, deploy: DeployRow): Promise<void> {
+  const { hosts } = deploy;
   if (hosts.length === 0) return;
   await tx.query(
     `INSERT INTO deploy_hosts AS h (deploy_id, sandbox_id, position, step, host_order, reason, epoch, old_generation, new_generation,
@@ -138,11 +144,16 @@ async function writeHosts(tx: Tx, deploy: DeployRow): Promise<void> {
   );
 }
 
-async function writeDecisions(tx: Tx, deployId: string, decisions: readonly NewDecision[]): Promise<void> {
+async function writeDecisions(
+  tx: Tx,
+  deployId: string,
+  revision: number,
+  decisions: readonly NewDecision[],
+): Promise<void> {
   if (decisions.length === 0) return;
   await tx.query(
-    `INSERT INTO deploy_decisions (deploy_id, seq, actor, summary, data)
-     SELECT $1, last.seq + d.place, d.actor, d.summary, d.data
+    `INSERT INTO deploy_decisions (deploy_id, seq, actor, summary, data, revision)
+     SELECT $1, last.seq + d.place, d.actor, d.summary, d.data, $5
      FROM unnest($2::text[], $3::text[], $4::jsonb[]) WITH ORDINALITY AS d (actor, summary, data, place),
        (SELECT coalesce(max(seq), 0) AS seq FROM deploy_decisions WHERE deploy_id = $1) AS last`,
     [
@@ -150,6 +161,7 @@ async function writeDecisions(tx: Tx, deployId: string, decisions: readonly NewD
       decisions.map((decision) => decision.actor),
       decisions.map((decision) => decision.summary),
       decisions.map((decision) => JSON.stringify(decision.data ?? {})),
+      revision,
     ],
   );
 }

@@ -2,24 +2,21 @@ import {
   type Database,
   type DeployHostRow,
   type DeployRow,
-  type SandboxRow,
-  type SandboxWork,
   type Tx,
   addCordon,
   allowRelease,
   claimEpoch,
   deployNeighbours,
   disallowRelease,
-  getSandboxes,
   lastCompleted,
-  listActiveForEnvironment,
   listAllowedReleases,
   loadDeploy,
+  loadDeployHead,
   moveSandbox,
   noteReleaseDigest,
   openDeployIds,
   removeCordon,
-  sandboxWork,
+  sandboxFacts,
   saveDeploy,
   setTargetGeneration,
 } from "@valet/db";
@@ -28,23 +25,22 @@ import {
   type DeployStore,
   type EnvironmentFacts,
   type HostStep,
-  type SandboxFacts,
   type Write,
+  changedHosts,
   courseSchema,
   deployRequestSchema,
   engineStateSchema,
   hostEngineSchema,
 } from "@valet/rollout";
 import { type LeaseTimes, assertNever, defaultKnobs } from "@valet/shared";
-
-/** Holder id of the cordon that health checks put on a sandbox nobody can reach. */
-export const unreachableHolder = "unreachable";
+import { type DeployJournal, makeDeployJournal } from "./deploy-journal.ts";
 
 /** Undoes the whole save: somebody else was quicker. */
 class LostRace extends Error {}
 
 /** Deploys in Postgres. The document, the rows it wants changed and its decisions are one transaction. */
 export function makeDeployStore(db: Database, times: LeaseTimes): DeployStore {
+  const journal = makeDeployJournal();
   return {
     async load(deployId) {
       const row = await loadDeploy(db, deployId);
@@ -60,24 +56,38 @@ export function makeDeployStore(db: Database, times: LeaseTimes): DeployStore {
     },
     async save(next, expectedRevision, change) {
       try {
-        return await db.tx(async (tx) => {
-          const row = await loadDeploy(tx, next.id);
-          if (!row) throw new LostRace(`deploy ${next.id} is gone`);
-          const decisions = change.decisions.map(({ summary, data }) => ({ actor: "engine", summary, data }));
-          const saved = await saveDeploy(tx, rowOf(next, row), expectedRevision, decisions);
-          if (!saved.ok) {
-            if (saved.error.kind === "illegal_transition") throw new Error(saved.error.message);
-            throw new LostRace(saved.error.message);
-          }
-          await applyWrites(tx, next, row, change.writes);
-          return "saved" as const;
-        });
+        const committed = await db.tx((tx) => saveDocument(tx, journal, next, expectedRevision, change));
+        committed();
+        return "saved";
       } catch (error) {
         if (error instanceof LostRace) return "lost_race";
         throw error;
       }
     },
   };
+}
+
+type Change = Parameters<DeployStore["save"]>[2];
+
+/** Only hosts that differ from the document that was loaded are written; the revision proves that nobody changed it since. */
+async function saveDocument(
+  tx: Tx,
+  journal: DeployJournal,
+  next: DeployDocument,
+  expectedRevision: number,
+  { decisions, writes, seen }: Change,
+): Promise<() => void> {
+  const row = await loadDeployHead(tx, next.id);
+  if (!row) throw new LostRace(`deploy ${next.id} is gone`);
+  const hosts = seen ? changedHosts(seen.deploy.hosts, next.hosts) : next.hosts;
+  const told = decisions.map(({ actor = "engine", summary, data }) => ({ actor, summary, data }));
+  const saved = await saveDeploy(tx, rowOf(next, row, hosts), expectedRevision, told, [], seen ? "changed" : "all");
+  if (!saved.ok) {
+    if (saved.error.kind === "illegal_transition") throw new Error(saved.error.message);
+    throw new LostRace(saved.error.message);
+  }
+  await applyWrites(tx, next, row, writes);
+  return seen ? journal.write(tx, seen, next) : () => undefined;
 }
 
 async function environmentFacts(db: Database, deploy: DeployDocument): Promise<EnvironmentFacts> {
@@ -98,44 +108,6 @@ async function environmentFacts(db: Database, deploy: DeployDocument): Promise<E
   };
 }
 
-/** Every sandbox that a deploy of this environment concerns, and those it began with that have left service since. */
-async function sandboxFacts(db: Database, deploy: DeployDocument, times: LeaseTimes): Promise<SandboxFacts[]> {
-  const inService = await listActiveForEnvironment(db, deploy.environment);
-  const known = new Set(inService.map((row) => row.id));
-  const others = deploy.hosts.map((host) => host.sandboxId).filter((id) => !known.has(id));
-  const rows = [...inService, ...(others.length > 0 ? await getSandboxes(db, others) : [])];
-  const concerned = deploy.sandboxIds === null ? rows : rows.filter((row) => deploy.sandboxIds?.includes(row.id));
-  const work = await sandboxWork(
-    db,
-    concerned.map((row) => row.id),
-    deploy.id,
-    times,
-  );
-  const workOf = new Map(work.map((one) => [one.sandboxId, one]));
-  return concerned.sort((a, b) => compareNames(a.name, b.name)).map((row) => factsOf(row, workOf.get(row.id)));
-}
-
-/** sandbox-2 before sandbox-10. */
-const compareNames = new Intl.Collator("en", { numeric: true }).compare;
-
-function factsOf(row: SandboxRow, work: SandboxWork | undefined): SandboxFacts {
-  const silent = row.cordons.find((one) => one.holderKind === "health" && one.holderId === unreachableHolder);
-  return {
-    sandboxId: row.id,
-    name: row.name,
-    state: row.state,
-    epoch: row.epoch,
-    targetGeneration: row.targetGeneration,
-    targetSlots: null,
-    sessionLive: work?.isSessionLive ?? false,
-    unreachableSince: silent ? silent.createdAt.getTime() : null,
-    slots: row.slots.map(({ index, generation, state }) => ({ index, generation, state })),
-    openAttempts: work?.openAttempts ?? [],
-    cordons: row.cordons.map(({ holderKind, holderId, reason }) => ({ holderKind, holderId, reason })),
-    otherDeploys: work?.otherDeploys ?? [],
-  };
-}
-
 /** In the order of sandbox ids, so that two savers never wait for each other in a circle. */
 async function applyWrites(tx: Tx, next: DeployDocument, row: DeployRow, writes: readonly Write[]): Promise<void> {
   const idOf = (write: Write) => ("sandboxId" in write ? write.sandboxId : "");
@@ -143,7 +115,7 @@ async function applyWrites(tx: Tx, next: DeployDocument, row: DeployRow, writes:
     await applyWrite(tx, next, write);
   }
   if (next.imageDigest !== null && row.imageDigest === null) {
-    await noteReleaseDigest(tx, row.releaseId, next.imageDigest);
+    await noteReleaseDigest(tx, row.id, next.imageDigest);
   }
 }
 
@@ -182,6 +154,9 @@ async function applyWrite(tx: Tx, { environment, service }: DeployDocument, writ
 const msOf = (date: Date | null): number | null => date?.getTime() ?? null;
 const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
 
+/** Deploys of a release that ran before: its tag may mean something else by now. */
+const triggersByDigest: readonly string[] = ["rollback", "webhook rollback", "converge"];
+
 /** The engine's JSON is checked on the way in like any other input: a row written by another version must not half-fit. */
 export function documentOf(row: DeployRow): DeployDocument {
   const { course, ...engine } = row.engine;
@@ -198,6 +173,7 @@ export function documentOf(row: DeployRow): DeployDocument {
     service: row.service,
     imageTag: row.imageTag,
     imageDigest: row.imageDigest,
+    byDigest: triggersByDigest.includes(row.trigger),
     previousTag: row.previousTag,
     previousDigest: row.previousDigest,
     state: row.state,
@@ -236,7 +212,8 @@ function hostOf(row: DeployHostRow): HostStep {
 }
 
 /** `row` keeps what the engine does not know of: release, trigger, author. */
-function rowOf(next: DeployDocument, row: DeployRow): DeployRow {
+function rowOf(next: DeployDocument, row: DeployRow, hosts: readonly HostStep[]): DeployRow {
+  const positions = new Map(next.hosts.map((host, position) => [host.sandboxId, position]));
   return {
     ...row,
     imageDigest: next.imageDigest,
@@ -251,10 +228,10 @@ function rowOf(next: DeployDocument, row: DeployRow): DeployRow {
     sandboxIds: next.sandboxIds,
     startedAt: dateOf(next.startedAt),
     endedAt: dateOf(next.endedAt),
-    hosts: next.hosts.map((host, position) => ({
+    hosts: hosts.map((host) => ({
       sandboxId: host.sandboxId,
       sandboxName: host.name,
-      position,
+      position: positions.get(host.sandboxId) ?? 0,
       step: host.step,
       order: host.order,
       reason: host.reason,

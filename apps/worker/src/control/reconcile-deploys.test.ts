@@ -7,6 +7,7 @@ import { makeLog } from "../log.ts";
 import { makeDeployStore } from "./deploy-store.ts";
 import { reconcileDeploysLoop } from "./reconcile-deploys.ts";
 import { type FakeFleet, makeFakeFleet } from "./testing/fake-fleet.ts";
+import { replayEveryJournal } from "./testing/journals.ts";
 
 const times = leaseTimes(30_000);
 const { signal } = new AbortController();
@@ -20,7 +21,13 @@ beforeEach(async () => {
   clock = makeFakeClock(Date.now());
   fleet = await makeFakeFleet(test.db, ["sandbox-1", "sandbox-2"], { clock, times });
 });
-afterEach(() => test.drop());
+afterEach(async () => {
+  try {
+    expect(await replayEveryJournal(test.db)).toBeGreaterThan(0);
+  } finally {
+    await test.drop();
+  }
+});
 
 function startLoop() {
   const { driver } = fleet;

@@ -12,6 +12,7 @@ import {
   sandboxesUnderDeploy,
   setReachable,
   setTargetGeneration,
+  unreachableHolder,
 } from "@valet/db";
 import { type Drift, type HostDriver, driftOf, mapLimited } from "@valet/rollout";
 import {
@@ -24,7 +25,6 @@ import {
 } from "@valet/shared";
 import type { Log } from "../log.ts";
 import { converge } from "./converge.ts";
-import { unreachableHolder } from "./deploy-store.ts";
 import type { ControlLoop } from "./loop.ts";
 
 export interface WatchHealthDeps {

@@ -69,8 +69,7 @@ export function rememberEntry(
   return { revision: entry.revision, head: null, seen: foldDelta(memory?.seen ?? null, entry.input.observations) };
 }
 
-export function headOf(deploy: DeployDocument): DeployHead {
-  const { hosts: _hosts, ...head } = deploy;
+export function headOf({ hosts: _hosts, ...head }: DeployDocument): DeployHead {
   return head;
 }
 

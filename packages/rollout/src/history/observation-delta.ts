@@ -59,8 +59,7 @@ function sandboxDelta(was: Observation, now: Observation): SandboxDelta {
   return Object.keys(rest).length > 0 ? { ...delta, rest } : delta;
 }
 
-function restOf(observation: Observation): Record<string, unknown> {
-  const { facts: _facts, ...rest } = observation;
+function restOf({ facts: _facts, ...rest }: Observation): Record<string, unknown> {
   return { ...rest, health: null };
 }
 
