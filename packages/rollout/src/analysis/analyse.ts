@@ -38,6 +38,7 @@ export function analysisError(config: AnalysisConfig, look: number, message: str
 
 const whyAbsent: Record<AbsentControl, string> = {
   no_previous_release: "There is no release before this one to compare it with.",
+  same_release: "The new release is the very one that ran before, so there is nothing to compare.",
   no_host_left: "Every host already runs the new release, so nothing is left to compare it with.",
 };
 
