@@ -12,6 +12,8 @@ import { waitFor } from "../../tools/local-stack/wait-for.ts";
 export interface ControlPlane {
   apiUrl: string;
   adminToken: string;
+  /** What agents' keys are sealed with. */
+  sealKey: string;
   db: Database;
   /** Ends the API at once, as a crash would, and starts it again. */
   killApi(): void;
@@ -38,9 +40,10 @@ export async function startControlPlane(input: {
   ]);
   const port = await freePort();
   const apiUrl = `http://127.0.0.1:${port}`;
+  const sealKey = randomBytes(32).toString("base64");
   const shared = {
     DATABASE_URL: postgres.url,
-    VALET_SEAL_KEY: randomBytes(32).toString("base64"),
+    VALET_SEAL_KEY: sealKey,
     VALET_LEASE_MS: String(input.leaseMs),
     VALET_ENVIRONMENT: "dev",
     LOG_LEVEL: "warn",
@@ -78,6 +81,7 @@ export async function startControlPlane(input: {
   return {
     apiUrl,
     adminToken,
+    sealKey,
     db,
     startApi,
     killApi: () => void api?.kill("SIGKILL"),

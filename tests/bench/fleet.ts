@@ -1,14 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { parseArgs } from "node:util";
-import { createSandbox, moveSandbox, setAllowedReleases } from "@valet/db";
+import { seal } from "@valet/contracts/node";
+import { createSandbox, moveSandbox, setAllowedReleases, setSealedAgentKey } from "@valet/db";
 import { Secret } from "@valet/shared";
 import { Agent, request } from "undici";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { makeDurations } from "./fleet/measure.ts";
 import { benchDigest, runSimulatedSandbox, sleep } from "./fleet/simulated-sandbox.ts";
+import { startStubAgent } from "./fleet/stub-agent.ts";
 
 const slots = 2;
+/** The stub agent's, for all hosts. */
+const agentKey = "the benchmark's agent key";
 /** Issue 2: heartbeats p99 and memory of each process. */
 const targets = { p99Ms: 100, rssMb: 350 };
 /** Tasks that run through the whole outage. */
@@ -29,17 +33,23 @@ export default async function benchFleet(): Promise<void> {
   const seconds = Number(values.seconds ?? 180);
   const outageSeconds = Number(values.outage ?? Math.min(60, Math.round(seconds / 3)));
   const plane = await startControlPlane({ leaseMs: 300_000 });
+  const agent = await startStubAgent(agentKey, benchDigest);
   try {
-    const result = await measure(plane, { sessions, seconds, outageSeconds });
+    const result = await measure(plane, agent.port, { sessions, seconds, outageSeconds });
     process.stdout.write(`${JSON.stringify(result)}\n`);
     if (!result.isWithin) process.exitCode = 1;
   } finally {
+    await agent.stop();
     await plane.stop();
   }
 }
 
-async function measure(plane: ControlPlane, input: { sessions: number; seconds: number; outageSeconds: number }) {
-  const tokens = await seed(plane, input.sessions);
+async function measure(
+  plane: ControlPlane,
+  agentPort: number,
+  input: { sessions: number; seconds: number; outageSeconds: number },
+) {
+  const tokens = await seed(plane, agentPort, input.sessions);
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
   const dispatcher = new Agent({ connections: null, keepAliveTimeout: 60_000, headersTimeout: 60_000 });
@@ -141,7 +151,7 @@ function summary(durations: ReturnType<typeof makeDurations>) {
 }
 
 /** Sandboxes in service that may run the one release. Returns their tokens. */
-async function seed(plane: ControlPlane, sessions: number): Promise<string[]> {
+async function seed(plane: ControlPlane, agentPort: number, sessions: number): Promise<string[]> {
   await setAllowedReleases(plane.db, "dev", "ghosthands", [{ imageDigest: benchDigest, reason: "bench" }]);
   const tokens: string[] = [];
   for (let n = 0; n < sessions; n += 1) {
@@ -149,11 +159,12 @@ async function seed(plane: ControlPlane, sessions: number): Promise<string[]> {
     tokens.push(token);
     await plane.db.tx(async (tx) => {
       const made = await createSandbox(tx, {
-        ...{ name: `bench-${n}`, environment: "dev", instanceId: `bench-${n}`, publicIp: "127.0.0.1", agentPort: 9 },
+        ...{ name: `bench-${n}`, environment: "dev", instanceId: `bench-${n}`, publicIp: "127.0.0.1", agentPort },
         ...{ instanceType: "bench", browserEngine: "chromium", capacity: slots, labels: {}, sealedAgentKey: "sealed" },
         token: new Secret(token),
       });
       if (!made.ok) throw new Error(made.error.message);
+      await setSealedAgentKey(tx, made.value.id, seal(new Secret(plane.sealKey), made.value.id, agentKey));
       await moveSandbox(tx, made.value.id, { to: "active", reason: "bench" });
       await tx.query("UPDATE sandboxes SET target_generation = 1 WHERE id = $1", [made.value.id]);
       await tx.query("UPDATE slots SET generation = 1 WHERE sandbox_id = $1", [made.value.id]);

@@ -1,3 +1,4 @@
+import { tellLive } from "./notify.ts";
 import type { Sql } from "./sql.ts";
 
 /** Tells the dashboards that these sandboxes changed: `sandbox_update` with the state they are in now. */
@@ -8,7 +9,7 @@ export async function announceSandboxes(sql: Sql, sandboxIds: readonly string[])
        INSERT INTO live_events (type, audience, payload)
        SELECT 'sandbox_update', 'admin', jsonb_build_object('sandboxId', id, 'status', state)
        FROM sandboxes WHERE id = ANY($1::uuid[]) RETURNING id)
-     SELECT pg_notify('valet_live', id::text) FROM stored`,
+     ${tellLive("stored")}`,
     [sandboxIds],
   );
 }
@@ -21,7 +22,7 @@ export async function announceTasks(sql: Sql, taskIds: readonly string[]): Promi
        INSERT INTO live_events (type, audience, payload)
        SELECT 'task_update', tenant_id, jsonb_build_object('taskId', id, 'status', state, 'sandboxId', sandbox_id)
        FROM tasks WHERE id = ANY($1::uuid[]) RETURNING id)
-     SELECT pg_notify('valet_live', id::text) FROM stored`,
+     ${tellLive("stored")}`,
     [taskIds],
   );
 }

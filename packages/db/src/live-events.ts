@@ -1,3 +1,4 @@
+import { tellLive } from "./notify.ts";
 import type { JsonObject, Sql } from "./sql.ts";
 
 /** `payload` is the message of contracts/live.ts without `type` and `eventId`. */
@@ -15,14 +16,14 @@ export interface NewLiveEvent {
   payload: JsonObject;
 }
 
-/** Stores the events and tells the listeners on commit, one notification an event. */
+/** Stores the events and tells the listeners on commit. */
 export async function appendLiveEvents(sql: Sql, events: readonly NewLiveEvent[]): Promise<void> {
   if (events.length === 0) return;
   await sql.query(
     `WITH stored AS (
        INSERT INTO live_events (type, audience, payload)
        SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) RETURNING id)
-     SELECT pg_notify('valet_live', id::text) FROM stored`,
+     ${tellLive("stored")}`,
     [events.map((e) => e.type), events.map((e) => e.audience), events.map((e) => JSON.stringify(e.payload))],
   );
 }

@@ -47,32 +47,54 @@ export async function queueTasks(db: Database, count: number): Promise<void> {
   await db.query("INSERT INTO tenants (id, name) VALUES ('bench', 'Bench') ON CONFLICT DO NOTHING");
   await db.query(
     `INSERT INTO tasks (tenant_id, environment, spec, step_count, queue_key, queue_expires_at)
-     SELECT 'bench', 'dev', '{"steps": [{"action": "goto", "url": "https://example.com/"}]}', 1, now(), now() + interval '1 day'
-     FROM generate_series(1, $1)`,
+     SELECT 'bench', 'dev', '{"steps": [{"action": "goto", "url": "https://example.com/"}]}', 1, now() + n * interval '1 microsecond', now() + interval '1 day'
+     FROM generate_series(1, $1::int) AS n`,
     [count],
   );
 }
 
-/** Fills all sandboxes; then, as each has done its batch, the slots it freed are given out again. */
+/**
+ * As in the product: one assigner gives out what is free, at most a batch a call, whenever a sandbox has become free; each sandbox
+ * takes what it got in one go, and all of them at once.
+ */
 async function runAll(
   db: Database,
   boxes: readonly TestSandbox[],
   input: { tasks: number; batch: number },
 ): Promise<number> {
   let done = 0;
-  const work = async (reservations: readonly Reservation[]): Promise<void> => {
-    done += reservations.length;
-    const groups = boxes.map((box) => ({ box, own: reservations.filter((one) => one.sandboxId === box.id) }));
-    await Promise.all(groups.filter(({ own }) => own.length > 0).map(({ box, own }) => handle(db, box, own)));
+  const working = new Set<Promise<void>>();
+  const work = async (box: TestSandbox, own: readonly Reservation[]): Promise<void> => {
+    await handle(db, box, own);
+    done += own.length;
   };
-  const first = await reserveTasks(db, { limit: input.batch * boxes.length, times });
-  const lanes = boxes.map(async (box) => {
-    await work(first.reservations.filter((one) => one.sandboxId === box.id));
-    while (done < input.tasks) await work((await reserveTasks(db, { limit: input.batch, times })).reservations);
-  });
   const beat = setInterval(() => void Promise.all(boxes.map((box) => box.heartbeat())), times.heartbeatMs);
-  await Promise.all(lanes).finally(() => clearInterval(beat));
+  try {
+    while (done < input.tasks) {
+      const given = await reserveAll(db, input.batch);
+      for (const box of boxes) {
+        const own = given.filter((one) => one.sandboxId === box.id);
+        if (own.length === 0) continue;
+        const one = work(box, own).finally(() => working.delete(one));
+        working.add(one);
+      }
+      if (working.size === 0) break;
+      await Promise.race(working);
+    }
+    await Promise.all(working);
+  } finally {
+    clearInterval(beat);
+  }
   return done;
+}
+
+async function reserveAll(db: Database, batch: number): Promise<Reservation[]> {
+  const all: Reservation[] = [];
+  for (;;) {
+    const { reservations, more } = await reserveTasks(db, { limit: batch, times });
+    all.push(...reservations);
+    if (!more || reservations.length === 0) return all;
+  }
 }
 
 /** What a host does with one batch: takes it, journals it, and has its slots ready again, which no peer has to do. */

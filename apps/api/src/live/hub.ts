@@ -60,7 +60,9 @@ export function makeLiveHub(db: Database, notifications: Notifications, logger: 
   };
   notifications.on(
     "live",
-    (payload) => heardOf(Number(payload)),
+    (payload) => {
+      for (const id of payload.split(",")) heardOf(Number(id));
+    },
     () => void catchUp().catch(onError),
   );
 

@@ -1,5 +1,6 @@
 import { err, ok } from "@valet/shared";
 import type { Acknowledged, AttemptKey, LeaseTimes, Result, StaleFence } from "@valet/shared";
+import { tellLive } from "../notify.ts";
 import type { Sql } from "../sql.ts";
 
 export interface AcknowledgeMany {
@@ -37,21 +38,21 @@ export async function acknowledgeMany(sql: Sql, input: AcknowledgeMany): Promise
        FROM box CROSS JOIN ref JOIN tasks t ON t.id = ref.task_id
        WHERE a.task_id = ref.task_id AND a.fence = ref.fence AND a.lease_id = ref.lease_id AND a.sandbox_id = $1
          AND a.ended_at IS NULL AND t.fence = a.fence
-       RETURNING a.task_id, a.number, a.fence),
+       RETURNING a.task_id, a.number, a.fence, a.slot_index),
      moved AS (
        UPDATE tasks t SET state = 'running', state_reason = '', attempt_count = taken.number,
          started_at = coalesce(t.started_at, now())
        FROM taken WHERE t.id = taken.task_id AND t.state = 'assigned' RETURNING t.id, t.tenant_id),
      occupied AS (
        UPDATE slots l SET state = 'occupied', updated_at = now() FROM taken
-       WHERE l.sandbox_id = $1 AND l.task_id = taken.task_id AND l.fence = taken.fence AND l.state = 'reserved'),
+       WHERE l.sandbox_id = $1 AND l.index = taken.slot_index AND l.task_id = taken.task_id AND l.fence = taken.fence AND l.state = 'reserved'),
      calm AS (
        UPDATE sandboxes SET unacknowledged_in_a_row = 0 WHERE id = $1 AND unacknowledged_in_a_row > 0),
      live AS (
        INSERT INTO live_events (type, audience, payload)
        SELECT 'task_update', tenant_id, jsonb_build_object('taskId', id, 'status', 'running', 'sandboxId', $1::uuid) FROM moved
        RETURNING id),
-     told AS (SELECT count(pg_notify('valet_live', id::text)) FROM live)
+     told AS (${tellLive("live")})
      SELECT taken.task_id AS "taskId", taken.number AS attempt FROM taken, told`,
     [sandboxId, refs.map((r) => r.taskId), refs.map((r) => r.fence), refs.map((r) => r.leaseId), times.leaseMs],
   );

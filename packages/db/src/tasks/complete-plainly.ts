@@ -1,4 +1,5 @@
 import type { Finish } from "@valet/shared";
+import { tellLive } from "../notify.ts";
 import type { Tx } from "../sql.ts";
 
 /**
@@ -29,7 +30,7 @@ export async function completePlainly(tx: Tx, sandboxId: string, finishes: reado
        INSERT INTO live_events (type, audience, payload)
        SELECT 'task_update', tenant_id, jsonb_build_object('taskId', id, 'status', 'completed', 'sandboxId', $1::uuid) FROM moved
        RETURNING id),
-     told AS (SELECT count(pg_notify('valet_live', id::text)) FROM live)
+     told AS (${tellLive("live")})
      SELECT moved.id FROM moved, told`,
     [
       sandboxId,

@@ -2,6 +2,7 @@ import { leasesToGiveUp, reasonToHold } from "@valet/shared";
 import type { AttemptKey, LeaseExpiry, LeaseTimes } from "@valet/shared";
 import { availability } from "../beats.ts";
 import { lockSandbox } from "../lock-sandbox.ts";
+import { tellLive } from "../notify.ts";
 import type { Tx } from "../sql.ts";
 import { completeAttempts } from "./complete.ts";
 
@@ -82,7 +83,7 @@ export async function expireQueued(tx: Tx): Promise<string[]> {
        INSERT INTO live_events (type, audience, payload)
        SELECT 'task_update', tenant_id, jsonb_build_object('taskId', id, 'status', 'expired', 'sandboxId', null) FROM ended
        RETURNING id),
-     told AS (SELECT count(pg_notify('valet_live', id::text)) FROM live)
+     told AS (${tellLive("live")})
      SELECT ended.id FROM ended, told`,
   );
   return rows.map((row) => row.id);
