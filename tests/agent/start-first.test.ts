@@ -109,6 +109,10 @@ describe("a start-first deploy on a host", () => {
     const outcome = await agent.outcome(await agent.deploy("moving", { image_digest: fixtures.release("v1").digest }));
     expect(outcome.phase).toBe("failed");
     expect(outcome.message).toContain("tag moving moved");
+    // A deploy back says by its digest alone what it means: it need not care where the tag points by now.
+    const back = { image_digest: fixtures.release("v1").digest, by_digest: true };
+    const byDigest = await agent.outcome(await agent.deploy("moving", back));
+    expect(byDigest).toMatchObject({ phase: "verified", imageDigest: fixtures.release("v1").digest });
   });
 
   it("F10: accepted is not done: the answer comes before anything runs, and the outcome only after it was verified", async () => {

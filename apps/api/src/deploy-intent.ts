@@ -3,6 +3,7 @@ import {
   type DeployRow,
   type ReleaseRow,
   type Tx,
+  completedReleaseOfTag,
   createDeploy,
   latestBegunDeploy,
   releaseToGoBackTo,
@@ -93,13 +94,15 @@ async function requestRollback(tx: Tx, deployId: string, wish: RollbackWish): Pr
 
 async function rollbackTarget(tx: Tx, wish: RollbackWish, notDigest: string | null): Promise<ReleaseRow> {
   const { environment, service } = wish;
-  if (wish.imageTag !== null)
-    return upsertRelease(tx, {
-      service,
-      version: wish.imageTag,
-      imageTag: wish.imageTag,
-      imageDigest: wish.imageDigest ?? null,
-    });
+  const { imageTag } = wish;
+  if (imageTag !== null) {
+    // The tag as it was when it was good here: it may have been moved to the bad release since (F11).
+    const known = wish.imageDigest
+      ? undefined
+      : await completedReleaseOfTag(tx, { environment, service, imageTag, notDigest });
+    const named = { service, version: imageTag, imageTag, imageDigest: wish.imageDigest ?? null };
+    return known ?? upsertRelease(tx, named);
+  }
   const release = await releaseToGoBackTo(tx, environment, service, notDigest);
   if (release) return release;
   const message = `no release of ${service} was completed in ${environment} before: give the tag to go to`;

@@ -84,6 +84,8 @@ export const agentHealthSchema = z.object({
   accepting: z.boolean(),
   epoch: z.number().int(),
   generations: z.array(agentGenerationSchema),
+  /** Whether the host has the memory for a second generation now; absent from agents that do not say. */
+  admission: z.object({ admits: z.boolean(), neededMb: z.number(), freeMb: z.number() }).optional(),
 });
 export type AgentHealth = z.infer<typeof agentHealthSchema>;
 
@@ -93,6 +95,8 @@ export const agentDeployCommandSchema = z.object({
   image_digest: digestSchema.optional(),
   /** Digest of the last COMPLETED release: the only thing the host may go back to. */
   previous_digest: digestSchema.optional(),
+  /** The digest alone says what is meant, wherever the tag points by now: a way back, or a host that catches up. */
+  by_digest: z.boolean().optional(),
   epoch: epoch.optional(),
   deploy_id: z.string().max(64).optional(),
   order: z.enum(hostOrders).default("stop-first"),

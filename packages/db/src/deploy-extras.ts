@@ -66,6 +66,20 @@ export async function releaseToGoBackTo(
   return rows[0] && getRelease(sql, rows[0].releaseId);
 }
 
+/** What a tag meant when a deploy of it completed here last; with `notDigest`, another than that where there is one. */
+export async function completedReleaseOfTag(
+  sql: Sql,
+  tag: { environment: Environment; service: Service; imageTag: string; notDigest: string | null },
+): Promise<ReleaseRow | undefined> {
+  const { rows } = await sql.query<{ releaseId: string }>(
+    `SELECT r.id AS "releaseId" FROM deploys d JOIN releases r ON r.id = d.release_id
+     WHERE d.environment = $1 AND d.service = $2 AND d.state = 'completed' AND r.image_tag = $3 AND r.image_digest IS NOT NULL
+     ORDER BY r.image_digest IS NOT DISTINCT FROM $4, d.ended_at DESC LIMIT 1`,
+    [tag.environment, tag.service, tag.imageTag, tag.notDigest],
+  );
+  return rows[0] && getRelease(sql, rows[0].releaseId);
+}
+
 /** Ids of the newest deploys, newest first. */
 export async function recentDeployIds(sql: Sql, limit: number): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>("SELECT id FROM deploys ORDER BY created_at DESC, id LIMIT $1", [

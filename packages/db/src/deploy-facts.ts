@@ -79,12 +79,32 @@ export async function sandboxWork(
   return rows;
 }
 
-/** The digest a deploy pinned its release's tag to, kept with the release so that it can be gone back to. */
-export async function noteReleaseDigest(tx: Tx, releaseId: string, imageDigest: string): Promise<void> {
-  await tx.query("UPDATE releases SET image_digest = $2 WHERE id = $1 AND image_digest IS DISTINCT FROM $2", [
-    releaseId,
-    imageDigest,
-  ]);
+/**
+ * The digest that a deploy pinned its tag to: its release is from now on the one of that digest, known before or not. The row of
+ * the unresolved tag goes when nobody else waits for it.
+ */
+export async function noteReleaseDigest(tx: Tx, deployId: string, imageDigest: string): Promise<void> {
+  const { rows } = await tx.query<{ own: string; resolved: string }>(
+    `WITH own AS (SELECT r.* FROM releases r JOIN deploys d ON d.release_id = r.id WHERE d.id = $1),
+     resolved AS (
+       INSERT INTO releases AS r (service, version, image, image_tag, image_digest, commit_sha, commit_message, repository)
+       SELECT service, version, image, image_tag, $2, commit_sha, commit_message, repository FROM own
+       ON CONFLICT (service, image_tag, coalesce(image_digest, '')) DO UPDATE SET
+         commit_sha = coalesce(r.commit_sha, EXCLUDED.commit_sha),
+         commit_message = coalesce(r.commit_message, EXCLUDED.commit_message),
+         repository = coalesce(r.repository, EXCLUDED.repository)
+       RETURNING id)
+     SELECT own.id AS own, resolved.id AS resolved FROM own, resolved`,
+    [deployId, imageDigest],
+  );
+  const found = rows[0];
+  if (!found || found.own === found.resolved) return;
+  await tx.query("UPDATE deploys SET release_id = $2 WHERE id = $1", [deployId, found.resolved]);
+  await tx.query(
+    `DELETE FROM releases r WHERE r.id = $1 AND r.image_digest IS NULL
+       AND NOT EXISTS (SELECT 1 FROM deploys d WHERE d.release_id = r.id)`,
+    [found.own],
+  );
 }
 
 /** Sandboxes that an active deploy of this environment has taken up or will: what they run is that deploy's business. */

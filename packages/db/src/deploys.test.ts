@@ -12,9 +12,11 @@ import {
   setDeployRequest,
 } from "./deploys.ts";
 import type { DeployHostRow, DeployRequest, DeployRow } from "./deploy-row.ts";
+import { releaseByDigest } from "./deploy-extras.ts";
+import { noteReleaseDigest } from "./deploy-facts.ts";
 import { deployMeasures } from "./deploy-measures.ts";
 import { liveEventsAfter } from "./live-events.ts";
-import { setReleaseDigest, upsertRelease } from "./releases.ts";
+import { getRelease, upsertRelease } from "./releases.ts";
 import { saveDeploy } from "./save-deploy.ts";
 import { claimEpoch, nextEpoch } from "./sandboxes.ts";
 import { completeAttempt } from "./tasks/complete.ts";
@@ -231,10 +233,21 @@ describe("deploys for people", () => {
     expect((await create("v2")).previousDigest).toBe(testDigest("a"));
   });
 
-  it("refuse a tag whose digest moved", async () => {
-    const release = await upsertRelease(test.db, { service: "ghosthands", version: "v9", imageTag: "v9" });
-    expect(await setReleaseDigest(test.db, release.id, testDigest("a"))).toBe(true);
-    expect(await setReleaseDigest(test.db, release.id, testDigest("b"))).toBe(false);
+  it("F11: a tag that moved is another release: a new deploy resolves it anew, and the old digest can be gone back to", async () => {
+    const deployOf = async (digest: string) => {
+      const deploy = await create("latest");
+      expect((await getRelease(test.db, deploy.releaseId))?.imageDigest).toBeNull();
+      await test.db.tx((tx) => noteReleaseDigest(tx, deploy.id, digest));
+      return (await loadDeploy(test.db, deploy.id))?.releaseId ?? "";
+    };
+    const first = await deployOf(testDigest("a"));
+    const second = await deployOf(testDigest("b"));
+    const again = await deployOf(testDigest("a"));
+    expect(second).not.toBe(first);
+    expect(again).toBe(first);
+    expect((await releaseByDigest(test.db, "ghosthands", testDigest("a")))?.id).toBe(first);
+    const { rows } = await test.db.query(`SELECT image_digest FROM releases WHERE image_tag = 'latest'`);
+    expect(rows.map((row) => row.image_digest).sort()).toEqual([testDigest("a"), testDigest("b")].sort());
   });
 });
 

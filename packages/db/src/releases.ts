@@ -32,14 +32,16 @@ const columns = `id, service, version, image, image_tag AS "imageTag", image_dig
   commit_message AS "commitMessage", repository, created_at AS "createdAt", pruned_at AS "prunedAt",
   pruned_reason AS "prunedReason"`;
 
-/** One row a service and tag. What is known about the tag already is kept; new facts fill the gaps. */
+/**
+ * One row a service, tag and digest; without a digest, the one row of the tag that nobody has resolved yet. What is known is kept,
+ * new facts fill the gaps. A tag that was deployed before is not taken for what it meant then.
+ */
 export async function upsertRelease(sql: Sql, release: NewRelease): Promise<ReleaseRow> {
   const { rows } = await sql.query<ReleaseRow>(
     `INSERT INTO releases AS r (service, version, image, image_tag, image_digest, commit_sha, commit_message, repository)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (service, image_tag) DO UPDATE SET
+     ON CONFLICT (service, image_tag, coalesce(image_digest, '')) DO UPDATE SET
        image = CASE WHEN r.image = '' THEN EXCLUDED.image ELSE r.image END,
-       image_digest = coalesce(r.image_digest, EXCLUDED.image_digest),
        commit_sha = coalesce(r.commit_sha, EXCLUDED.commit_sha),
        commit_message = coalesce(r.commit_message, EXCLUDED.commit_message),
        repository = coalesce(r.repository, EXCLUDED.repository)
@@ -58,15 +60,6 @@ export async function upsertRelease(sql: Sql, release: NewRelease): Promise<Rele
   const row = rows[0];
   if (!row) throw new Error(`storing release ${release.imageTag} returned no row`);
   return row;
-}
-
-/** Fills in the digest once it was resolved. False when the release already has another one: the tag moved. */
-export async function setReleaseDigest(sql: Sql, id: string, digest: string): Promise<boolean> {
-  const { rowCount } = await sql.query(
-    "UPDATE releases SET image_digest = $2 WHERE id = $1 AND (image_digest IS NULL OR image_digest = $2)",
-    [id, digest],
-  );
-  return rowCount === 1;
 }
 
 export async function getRelease(sql: Sql, id: string): Promise<ReleaseRow | undefined> {

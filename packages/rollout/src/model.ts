@@ -15,6 +15,8 @@ export interface DeployDocument {
   imageTag: string;
   /** Pinned once resolved; every host is told this digest from then on. */
   imageDigest: string | null;
+  /** Pulled by its digest alone, wherever the tag points by now: a deploy back, or one for hosts that were away. */
+  byDigest?: boolean;
   /** The last COMPLETED release when this deploy started: the only thing hosts are ever sent back to. */
   previousTag: string | null;
   previousDigest: string | null;
@@ -155,6 +157,10 @@ export const courseSchema = z.object({
   skipsSteps: z.string().nullable().default(null),
   /** The canary's analysis and each of its looks; null before the first canary task could run. */
   analysis: analysisStateSchema.nullable().default(null),
+  /** Since when the canary has been watched; moved on by each pause. */
+  watchedSince: z.number().nullable().default(null),
+  /** A person let it go on without a verdict, or against it. */
+  overruled: z.boolean().default(false),
 });
 export type Course = z.infer<typeof courseSchema>;
 export const freshCourse = (): Course => courseSchema.parse({});

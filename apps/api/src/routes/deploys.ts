@@ -45,7 +45,6 @@ export function deployRoutes(app: FastifyInstance, context: ApiContext): void {
         imageTag,
         imageDigest: imageDigest ?? null,
       });
-      if (imageDigest && release.imageDigest !== imageDigest) throw movedTag(imageTag, release.imageDigest);
       const deploy = await wishDeploy(tx, {
         environment,
         service,
@@ -181,11 +180,6 @@ async function assertKnownSandboxes(tx: Tx, environment: Environment, ids: reado
   if (unknown.length === 0) return;
   const message = `not a sandbox in service in ${environment}: ${unknown.slice(0, 5).join(", ")}`;
   throw new UserError("validation", `sandboxIds: ${message}`, [{ field: "sandboxIds", message, code: "custom" }]);
-}
-
-function movedTag(tag: string, known: string | null): UserError {
-  const message = `${tag} was ${known ?? "another digest"} before: a tag that moved is not deployed`;
-  return new UserError("validation", `imageDigest: ${message}`, [{ field: "imageDigest", message, code: "custom" }]);
 }
 
 function notNow(action: DeployActionName, state: Parameters<typeof deployActionsFor>[0]): UserError {

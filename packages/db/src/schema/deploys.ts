@@ -37,7 +37,7 @@ export const releases = pgTable(
     prunedReason: text("pruned_reason"),
   },
   (table) => [
-    uniqueIndex("releases_by_tag").on(table.service, table.imageTag),
+    uniqueIndex("releases_by_tag").on(table.service, table.imageTag, sql`coalesce(image_digest, '')`),
     check("releases_service_check", oneOf("service", services)),
   ],
 );

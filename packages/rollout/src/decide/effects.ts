@@ -51,6 +51,7 @@ function deployCommand(
   return {
     image_tag: deploy.imageTag,
     ...(deploy.imageDigest === null ? {} : { image_digest: deploy.imageDigest }),
+    ...(deploy.byDigest === true && deploy.imageDigest !== null ? { by_digest: true } : {}),
     ...(deploy.previousDigest === null ? {} : { previous_digest: deploy.previousDigest }),
     epoch,
     deploy_id: deploy.id,

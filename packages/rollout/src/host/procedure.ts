@@ -58,7 +58,8 @@ export async function fetchRelease(
   if (!wayBack.ok) return wayBack;
   const pruned = await host.store.prune(() => releasesToKeep(host));
   if (!pruned.ok) return pruned;
-  const resolved = await host.registry.resolveTag(imageTag, signal);
+  const isByDigest = record.command.by_digest === true && pinned !== undefined;
+  const resolved = isByDigest ? ok(pinned) : await host.registry.resolveTag(imageTag, signal);
   if (!resolved.ok) return err({ message: `the pull of ${imageTag} failed: ${resolved.error.message}` });
   const digest = resolved.value;
   if (pinned !== undefined && pinned !== digest) {
