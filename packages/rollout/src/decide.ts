@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from "node:util";
 import { assertNever } from "@valet/shared";
 import { abort } from "./decide/abort.ts";
+import { awaitApproval } from "./decide/approvals.ts";
 import { goBack, tendPausedRollback } from "./decide/back.ts";
-import { openDraft, waitFor, type Draft } from "./decide/draft.ts";
+import { openDraft, settleDraft, waitFor, type Draft } from "./decide/draft.ts";
 import { effectsOf } from "./decide/effects.ts";
 import { bake } from "./decide/finish.ts";
 import { takeRequest } from "./decide/requests.ts";
@@ -37,9 +37,10 @@ export function decide(deploy: DeployDocument, observations: Observations, now: 
   const wished = draft.decisions.length;
   // One move of the deploy's state a save, so that every save is one legal transition.
   if (draft.deploy.state === deploy.state) stepForward(draft);
-  draft.deploy.waitingOn = [...draft.waitingOn];
+  draft.deploy.waitingOn = draft.waitingOn.toSentences();
   const writes = writesOf(deploy, draft);
-  const isChanged = writes.length > 0 || draft.decisions.length > 0 || !isDeepStrictEqual(draft.deploy, deploy);
+  const isDifferent = settleDraft(draft, deploy);
+  const isChanged = writes.length > 0 || draft.decisions.length > 0 || isDifferent;
   if (isChanged) draft.deploy.revision = deploy.revision + 1;
   return {
     next: draft.deploy,
@@ -47,7 +48,9 @@ export function decide(deploy: DeployDocument, observations: Observations, now: 
     writes,
     effects: effectsOf(draft),
     waitingOn: draft.deploy.waitingOn,
-    decisions: draft.decisions.map((one, place) => (request && place < wished ? { actor: request.actor, ...one } : one)),
+    decisions: draft.decisions.map((one, place) =>
+      request && place < wished ? { actor: request.actor, ...one } : one,
+    ),
   };
 }
 
@@ -57,7 +60,7 @@ function stepForward(draft: Draft): void {
     case "awaiting_trigger":
       return waitFor(draft, "somebody to trigger it");
     case "awaiting_approval":
-      return waitFor(draft, "a second person's approval");
+      return awaitApproval(draft);
     case "queued":
       return startOrWait(draft);
     case "in_progress":

@@ -32,7 +32,8 @@ export const generationTransitions: TransitionTable<GenerationState> = {
 export const deployTransitions: TransitionTable<DeployState> = {
   awaiting_trigger: ["awaiting_approval", "queued", "in_progress", "aborted", "superseded"],
   awaiting_approval: ["queued", "in_progress", "aborted", "superseded"],
-  queued: ["in_progress", "aborted", "superseded"],
+  // queued -> failed: what it asks for is impossible here; nothing was changed.
+  queued: ["in_progress", "failed", "aborted", "superseded"],
   in_progress: ["paused", "baking", "failed", "aborting", "superseded", "rolling_back"],
   paused: ["in_progress", "aborting", "rolling_back", "superseded"],
   baking: ["completed", "paused", "failed", "aborting", "rolling_back", "superseded"],

@@ -1,12 +1,15 @@
 import { assertNever } from "@valet/shared";
 import type { HostStep } from "../model.ts";
-import { isCordonedBy, isDrained, slotsOutside, type Observation, type SeenObservation } from "../observation.ts";
+import { isCordonedBy, isDrained, servingGeneration, type Observation, type SeenObservation } from "../observation.ts";
 import { attest, pinDigest } from "./attest.ts";
 import { answered, isCordonedAway, isLost, unreachableText } from "./answered.ts";
-import { hostWaits, issue, moveHost, type Draft } from "./draft.ts";
+import { waitsForSwitch } from "./blue-green.ts";
+import { hold, hostWaits, issue, moveHost, unhold, type Draft } from "./draft.ts";
 import { drainDeadline } from "./drain.ts";
-import { checkProgress, failHost, giveUpAbsent, noteProgress, notePhase } from "./progress.ts";
-import { tendFailed, tendUpdated } from "./tend.ts";
+import { finishHandOver, handOver } from "./hand-over.ts";
+import { checkProgress, failHost, giveUpAbsent, notePhase } from "./progress.ts";
+import { checkSound, tendFailed, tendUpdated } from "./tend.ts";
+import { isWoken, startCommand } from "./wake.ts";
 
 /** One host, one tick forward. It never starts a pending host: which one comes next is the strategy's choice. */
 export function advanceHost(draft: Draft, host: HostStep, observation: Observation | null): void {
@@ -44,6 +47,7 @@ export function advanceHost(draft: Draft, host: HostStep, observation: Observati
     default:
       assertNever(host.step);
   }
+  if (host.engine.holds) return;
   if (
     host.step === "starting" ||
     host.step === "replacing" ||
@@ -127,8 +131,11 @@ function awaitAgent(draft: Draft, host: HostStep, observation: Observation | nul
     case "serving":
       moveHost(draft, host, "verifying", current.message);
       return;
-    case "failed":
     case "rolled_back":
+      if (isWoken(host)) moveHost(draft, host, "verifying", current.message);
+      else failHost(draft, host, current.message);
+      return;
+    case "failed":
     case "superseded":
       failHost(draft, host, current.message);
       return;
@@ -139,21 +146,27 @@ function awaitAgent(draft: Draft, host: HostStep, observation: Observation | nul
 
 function verify(draft: Draft, host: HostStep, observation: Observation | null): void {
   const seen = procedureOf(draft, host, observation);
-  if (!seen) return;
+  if (!seen) return unhold(draft, host);
   const current = seen.health.currentDeploy;
   if (current === null) return;
-  if (current.phase === "failed" || current.phase === "rolled_back" || current.phase === "superseded") {
-    failHost(draft, host, current.message);
+  const hasArrived = current.phase === "verified" || current.phase === "serving";
+  if (!hasArrived && !(current.phase === "rolled_back" && isWoken(host))) {
+    const isOver = current.phase === "failed" || current.phase === "rolled_back" || current.phase === "superseded";
+    if (isOver) failHost(draft, host, current.message);
+    else hostWaits(draft, host, current.message);
     return;
   }
-  if (current.phase !== "verified" && current.phase !== "serving") {
-    hostWaits(draft, host, current.message);
-    return;
+  if (host.engine.holds) {
+    checkSound(draft, host, seen);
+    if (host.step !== "verifying" || waitsForSwitch(draft.deploy, host)) return;
   }
   const attestation = attest(draft, host, seen);
   if (attestation.kind === "wrong") return failHost(draft, host, attestation.message);
   if (attestation.kind === "waits") return hostWaits(draft, host, attestation.message);
   host.reportedDigest = draft.deploy.imageDigest;
+  if (waitsForSwitch(draft.deploy, host)) {
+    return hold(draft, host, `generation ${host.newGeneration} is verified, waits for the switch`);
+  }
   host.engine.target = host.newGeneration;
   if (host.order === "start-first") {
     moveHost(
@@ -165,37 +178,6 @@ function verify(draft: Draft, host: HostStep, observation: Observation | null): 
     return;
   }
   finishHandOver(draft, host, seen);
-}
-
-function handOver(draft: Draft, host: HostStep, observation: Observation | null): void {
-  if (observation?.kind !== "seen") {
-    answered(draft, host, observation);
-    return;
-  }
-  const attestation = attest(draft, host, observation);
-  if (attestation.kind === "wrong") return failHost(draft, host, attestation.message);
-  if (attestation.kind === "waits") return hostWaits(draft, host, attestation.message);
-  finishHandOver(draft, host, observation);
-}
-
-/** Updated means: all NEW work of this sandbox runs on the new generation. Tasks that run on the old one go on there. */
-function finishHandOver(draft: Draft, host: HostStep, seen: SeenObservation): void {
-  const target = host.newGeneration;
-  if (target === null) return;
-  const left = slotsOutside(seen.facts, target);
-  if (host.engine.slotsLeft === null || left < host.engine.slotsLeft) {
-    host.engine.slotsLeft = left;
-    noteProgress(draft, host);
-  }
-  if (left > 0 || seen.facts.targetGeneration !== target) {
-    hostWaits(draft, host, `for ${left} of ${seen.facts.slots.length} slots to be handed to generation ${target}`);
-    return;
-  }
-  const { command } = host.engine;
-  if (command?.kind === "deploy") host.engine.timings.changeMs = draft.now - command.issuedAt;
-  issue(draft, host, { kind: "settle", generation: target });
-  host.engine.drainingSince = draft.now;
-  moveHost(draft, host, "updated", `all new work runs on generation ${target}`);
 }
 
 /** The host's answer to OUR deploy command, once it shows one; fails the host on a refusal, gives a lost command anew. */
@@ -211,14 +193,20 @@ function procedureOf(draft: Draft, host: HostStep, observation: Observation | nu
   if (current === null || current.epoch !== host.engine.command?.epoch) {
     hostWaits(draft, host, current ? `behind another procedure there: ${current.message}` : "for the agent to begin");
     const isIdle = current === null || current.endedAt !== null;
-    if (isIdle && isLost(draft, host)) issue(draft, host, { kind: "deploy" });
+    if (isIdle && isLost(draft, host)) issue(draft, host, startCommand(draft, host));
     return null;
   }
   notePhase(draft, host, current);
+  if (isWoken(host)) host.newGeneration ??= wokenGeneration(draft, seen);
   const pin = pinDigest(draft, host, current);
   if (pin.kind === "wrong") {
     failHost(draft, host, pin.message);
     return null;
   }
   return seen;
+}
+
+/** A host that woke a generation need not say which: it is the one that serves the release. */
+function wokenGeneration({ deploy }: Draft, seen: SeenObservation): number | null {
+  return deploy.imageDigest === null ? null : (servingGeneration(seen, deploy.imageDigest)?.generation ?? null);
 }

@@ -10,12 +10,22 @@ export function canGoBack(deploy: DeployDocument): boolean {
   return deploy.previousDigest !== null && deploy.previousDigest !== deploy.imageDigest;
 }
 
+/** Where to: another release than the last completed one, when a person says so. */
+export interface BackTo {
+  digest: string;
+  tag: string | null;
+}
+
 /** Takes the release back everywhere at once: the old generations are warm, so nothing is gained by going one by one. */
-export function beginRollback(draft: Draft, cause: string): void {
+export function beginRollback(draft: Draft, cause: string, to: BackTo | null = null): void {
   const { deploy } = draft;
   if (deploy.state === "failed" && draft.facts.activeDeployId !== null) {
     say(draft, `no rollback while deploy ${draft.facts.activeDeployId} is active here`);
     return;
+  }
+  if (to !== null && to.digest !== deploy.previousDigest) {
+    say(draft, `goes back to ${to.tag ?? to.digest} rather than to ${deploy.previousTag ?? "nothing"}`, { ...to });
+    Object.assign(deploy, { previousDigest: to.digest, previousTag: to.tag });
   }
   moveDeploy(draft, "rolling_back", cause, { toDigest: deploy.previousDigest });
   deploy.engine = { kind: "back", since: draft.now, cause };
@@ -35,6 +45,7 @@ function sendBack(draft: Draft, host: HostStep): void {
   if (host.step === "failed" && host.engine.absent) return;
   const wasOnlyDraining = host.step === "cordoned" || host.step === "draining";
   host.engine.target = null;
+  host.engine.targetSlots = null;
   host.engine.drainingSince = null;
   issue(draft, host, wasOnlyDraining ? { kind: "undrain" } : { kind: "rollback", digest });
   moveHost(draft, host, "rolling_back", `back to ${draft.deploy.previousTag ?? digest}`);

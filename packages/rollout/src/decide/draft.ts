@@ -1,27 +1,66 @@
+import { isDeepStrictEqual } from "node:util";
 import { canMove, deployTransitions, hostStepTransitions } from "@valet/shared";
 import type { DeployState, HostStepState } from "@valet/shared";
 import type { CommandDraft, Decision, DeployDocument, HostStep } from "../model.ts";
 import type { EnvironmentFacts, Observation, Observations } from "../observation.ts";
+import { makeWaitingList, type WaitingList } from "./waiting-list.ts";
 
 /** A decision in the making: a private copy of the document that the rules below change, and what they said meanwhile. */
 export interface Draft {
   readonly deploy: DeployDocument;
   readonly facts: EnvironmentFacts;
   readonly sandboxes: readonly Observation[];
+  readonly bySandbox: ReadonlyMap<string, Observation>;
   readonly now: number;
   readonly decisions: Decision[];
-  readonly waitingOn: string[];
+  readonly waitingOn: WaitingList;
 }
 
 export function openDraft(deploy: DeployDocument, observations: Observations, now: number): Draft {
+  const { environment: facts, sandboxes } = observations;
   return {
-    deploy: structuredClone(deploy),
-    facts: observations.environment,
-    sandboxes: observations.sandboxes,
+    // Whatever the rules change in place is copied; the rest is shared, since they only ever replace it.
+    deploy: { ...deploy, course: { ...deploy.course }, hosts: deploy.hosts.map(copyOf) },
+    facts,
+    sandboxes,
+    bySandbox: new Map(sandboxes.map((one) => [one.facts.sandboxId, one])),
     now,
     decisions: [],
-    waitingOn: [],
+    waitingOn: makeWaitingList(),
   };
+}
+
+function copyOf(host: HostStep): HostStep {
+  return { ...host, engine: { ...host.engine, timings: { ...host.engine.timings } } };
+}
+
+/** Puts the unchanged hosts of `before` back, and says whether anything at all is different. */
+export function settleDraft({ deploy }: Draft, before: DeployDocument): boolean {
+  let isChanged = deploy.hosts.length !== before.hosts.length;
+  deploy.hosts = deploy.hosts.map((host, place) => {
+    const was = before.hosts[place];
+    if (was && isSameHost(host, was)) return was;
+    isChanged = true;
+    return host;
+  });
+  if (isChanged) return true;
+  return !isDeepStrictEqual({ ...deploy, hosts: [] }, { ...before, hosts: [] });
+}
+
+function isSameHost(host: HostStep, was: HostStep): boolean {
+  return (
+    isSameFlat(host, was, "engine") &&
+    isSameFlat(host.engine, was.engine, "timings") &&
+    isSameFlat(host.engine.timings, was.engine.timings)
+  );
+}
+
+/** Field by field, as references: what is not flat was replaced if it changed. */
+function isSameFlat<T extends object>(one: T, other: T, except?: keyof T): boolean {
+  for (const key in one) {
+    if (key !== except && one[key] !== other[key]) return false;
+  }
+  return true;
 }
 
 export function say(draft: Draft, summary: string, data: Record<string, unknown> = {}): void {
@@ -30,17 +69,22 @@ export function say(draft: Draft, summary: string, data: Record<string, unknown>
 
 /** Records whom or what the deploy waits for. Without elapsed times, or each tick would be a change worth saving. */
 export function waitFor(draft: Draft, sentence: string): void {
-  if (!draft.waitingOn.includes(sentence)) draft.waitingOn.push(sentence);
+  draft.waitingOn.add(null, sentence);
+}
+
+/** The same, of one host. */
+export function waitForHost(draft: Draft, host: HostStep, sentence: string): void {
+  draft.waitingOn.add(host.name, sentence);
 }
 
 /** The host waits, and says so in its own row as well. */
 export function hostWaits(draft: Draft, host: HostStep, sentence: string): void {
   host.reason = sentence;
-  waitFor(draft, `${host.name}: ${sentence}`);
+  waitForHost(draft, host, sentence);
 }
 
 export function observationOf(draft: Draft, host: HostStep): Observation | null {
-  return draft.sandboxes.find((one) => one.facts.sandboxId === host.sandboxId) ?? null;
+  return draft.bySandbox.get(host.sandboxId) ?? null;
 }
 
 /** The only way a deploy changes its state. An illegal move is a bug, so it throws. */
@@ -68,11 +112,27 @@ export function moveHost(draft: Draft, host: HostStep, to: HostStepState, reason
   host.reason = reason;
   host.engine.progressedAt = draft.now;
   host.engine.slotsLeft = null;
+  host.engine.holds = false;
   host.endedAt = endedSteps.has(to) ? draft.now : null;
   if (to !== "pending" && to !== "skipped") host.startedAt ??= draft.now;
 }
 
 const endedSteps = new Set<HostStepState>(["updated", "rolled_back", "failed", "skipped"]);
+
+/** It is where it is meant to be for now: nothing of it is awaited, and its progress clock stands. */
+export function hold(draft: Draft, host: HostStep, sentence: string): void {
+  if (!host.engine.holds) say(draft, `${host.name}: ${sentence}`, { sandboxId: host.sandboxId });
+  host.engine.holds = true;
+  host.reason = sentence;
+}
+
+/** It has somewhere to go again; the time it was held does not count. */
+export function unhold(draft: Draft, host: HostStep): void {
+  if (!host.engine.holds) return;
+  host.engine.holds = false;
+  host.engine.progressedAt = draft.now;
+  host.engine.slotsLeft = null;
+}
 
 /** Gives the host its next command, with an epoch newer than any that was given out for it or that it has seen. */
 export function issue(draft: Draft, host: HostStep, command: CommandDraft): void {

@@ -2,7 +2,8 @@ import { assertNever } from "@valet/shared";
 import type { HostStep } from "../model.ts";
 import type { SandboxFacts, SeenObservation } from "../observation.ts";
 import { isLost } from "./answered.ts";
-import { hostWaits, issue, moveDeploy, waitFor, type Draft } from "./draft.ts";
+import { hostWaits, issue, waitForHost, type Draft } from "./draft.ts";
+import { pauseDeploy } from "./pause.ts";
 
 type Attempts = SandboxFacts["openAttempts"];
 
@@ -37,7 +38,7 @@ export function drainDeadline(draft: Draft, host: HostStep, seen: SeenObservatio
 
 /** An updated host keeps its own reason; only the deploy says that it waits. */
 function wait(draft: Draft, host: HostStep, sentence: string): void {
-  if (host.step === "updated") waitFor(draft, `${host.name}: ${sentence}`);
+  if (host.step === "updated") waitForHost(draft, host, sentence);
   else hostWaits(draft, host, sentence);
 }
 
@@ -45,9 +46,7 @@ function pauseForDrain(draft: Draft, host: HostStep, whom: string): void {
   const { state } = draft.deploy;
   if (state !== "in_progress" && state !== "baking") return wait(draft, host, `to end: ${whom}`);
   const reason = `${host.name} is not drained after ${draft.deploy.knobs.drainTimeoutMs} ms: ${whom}`;
-  const failing = draft.deploy.engine.kind === "rolling" ? draft.deploy.engine.failing : null;
-  moveDeploy(draft, "paused", reason, { sandboxId: host.sandboxId });
-  draft.deploy.engine = { kind: "paused", since: draft.now, failing, cause: "drain" };
+  pauseDeploy(draft, "drain", reason, { sandboxId: host.sandboxId });
 }
 
 /** Ends one generation that still runs tasks. They are interrupted: queued again when that is safe, else put to review. */

@@ -2,6 +2,8 @@ import { assertNever } from "@valet/shared";
 import { beginRollback, canGoBack } from "./back.ts";
 import { moveDeploy, say, waitFor, type Draft } from "./draft.ts";
 import { isInFlight, namesOf } from "./hosts.ts";
+import { pauseDeploy } from "./pause.ts";
+import { recallHolders } from "./put-back.ts";
 
 /** Answers each host failure once, as the knobs say. A deploy with nothing to go back to fails as soon as the rest has settled. */
 export function reactToFailures(draft: Draft): void {
@@ -23,9 +25,7 @@ export function reactToFailures(draft: Draft): void {
       if (deploy.state === "baking") moveDeploy(draft, "failed", reason);
       return;
     case "pause":
-      moveDeploy(draft, "paused", reason, { failed: failed.map((host) => host.name) });
-      deploy.engine = { kind: "paused", since: draft.now, failing: null, cause: "failure" };
-      return;
+      return pauseDeploy(draft, "failure", reason, { failed: failed.map((host) => host.name) });
     case "continue":
       say(draft, `${namesOf(failed)} failed; the deploy goes on, as its knobs say`, { reason });
       return;
@@ -36,7 +36,8 @@ export function reactToFailures(draft: Draft): void {
 
 /** True while a deploy that must fail still has hosts in the middle of something. */
 export function settlesFirst(draft: Draft): boolean {
-  const inFlight = draft.deploy.hosts.filter(isInFlight);
+  recallHolders(draft, "the deploy failed");
+  const inFlight = draft.deploy.hosts.filter((host) => isInFlight(host) || host.step === "rolling_back");
   if (inFlight.length > 0) waitFor(draft, `${namesOf(inFlight)} to settle`);
   return inFlight.length > 0;
 }

@@ -2,7 +2,8 @@ import { supersedes } from "../policy.ts";
 import { hasTaken } from "../observation.ts";
 import { advanceHost } from "./advance.ts";
 import { isCordonedAway } from "./answered.ts";
-import { moveDeploy, moveHost, observationOf, waitFor, type Draft } from "./draft.ts";
+import { canaryStep } from "./canary.ts";
+import { moveDeploy, moveHost, observationOf, waitFor, waitForHost, type Draft } from "./draft.ts";
 import { reactToFailures, settlesFirst } from "./failures.ts";
 import { isInFlight } from "./hosts.ts";
 import { olderServing } from "./tend.ts";
@@ -16,7 +17,8 @@ export function finishRolling(draft: Draft): void {
     moveDeploy(draft, "failed", deploy.engine.failing);
     return;
   }
-  if (deploy.hosts.some((host) => isInFlight(host) || host.step === "pending")) return;
+  if (deploy.hosts.some((host) => isInFlight(host) || host.step === "pending" || host.step === "rolling_back")) return;
+  if (canaryStep(deploy) !== null && deploy.hosts.some((host) => host.step === "updated")) return;
   const updated = deploy.hosts.filter((host) => host.step === "updated");
   const failed = deploy.hosts.filter((host) => host.step === "failed");
   const first = failed[0];
@@ -36,6 +38,7 @@ export function finishRolling(draft: Draft): void {
     return;
   }
   moveDeploy(draft, "baking", `all new work of ${updated.length} hosts runs ${deploy.imageTag}`);
+  deploy.course.promoted = false;
   deploy.engine = { kind: "baking", since: draft.now };
 }
 
@@ -59,7 +62,7 @@ export function bake(draft: Draft): void {
   }
   if (waitsForAnswers(draft) || waitsForOldTasks(draft)) return;
   const since = deploy.engine.kind === "baking" ? deploy.engine.since : draft.now;
-  if (draft.now - since < deploy.knobs.minHealthyMs) {
+  if (draft.now - since < deploy.knobs.minHealthyMs && !deploy.course.promoted) {
     return waitFor(draft, `the new release to stay healthy for ${deploy.knobs.minHealthyMs} ms everywhere`);
   }
   moveDeploy(
@@ -83,7 +86,7 @@ export function waitsForAnswers(draft: Draft): boolean {
     const observation = observationOf(draft, host);
     if (command === null || host.engine.absent || isCordonedAway(observation)) continue;
     if (observation?.kind === "seen" && hasTaken(observation, command.epoch)) continue;
-    waitFor(draft, `${host.name}: to take the ${command.kind} command`);
+    waitForHost(draft, host, `to take the ${command.kind} command`);
     isWaiting = true;
   }
   return isWaiting;
@@ -95,7 +98,7 @@ function waitsForOldTasks(draft: Draft): boolean {
     if (host.step !== "updated") continue;
     const observation = observationOf(draft, host);
     const old = observation?.facts.openAttempts.filter((attempt) => attempt.generation !== host.newGeneration) ?? [];
-    if (old.length > 0) waitFor(draft, `${host.name}: ${old.length} tasks on the old release`);
+    if (old.length > 0) waitForHost(draft, host, `${old.length} tasks on the old release`);
     const unsettled = observation?.kind === "seen" ? olderServing(host, observation) : null;
     if (old.length > 0 || unsettled !== null) isWaiting = true;
   }

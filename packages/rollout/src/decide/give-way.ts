@@ -4,6 +4,7 @@ import { isCordonedAway } from "./answered.ts";
 import { issue, moveDeploy, moveHost, observationOf, waitFor, type Draft } from "./draft.ts";
 import { isSettling, namesOf } from "./hosts.ts";
 import { fenceUntaken } from "./fence-untaken.ts";
+import { recallHolders } from "./put-back.ts";
 
 /**
  * A newer deploy takes over. Pending, cordoned and draining hosts are let go at once; a host in the middle of starting,
@@ -13,7 +14,8 @@ export function giveWay(draft: Draft, newerId: string): void {
   const { deploy } = draft;
   fenceUntaken(draft);
   for (const host of deploy.hosts) release(draft, host);
-  const settling = deploy.hosts.filter(isSettling);
+  recallHolders(draft, `deploy ${newerId} takes over`);
+  const settling = deploy.hosts.filter((host) => isSettling(host) || host.step === "rolling_back");
   if (settling.length > 0) return waitFor(draft, `${namesOf(settling)} to settle before deploy ${newerId} takes over`);
   const unanswered = deploy.hosts.filter((host) => !hasAnswered(host, observationOf(draft, host)));
   if (unanswered.length > 0)

@@ -16,7 +16,9 @@ export const settlingSteps: readonly HostStepState[] = ["starting", "replacing",
 export const outOfServiceSteps: readonly HostStepState[] = ["cordoned", "draining", "replacing", "verifying"];
 
 export const isInFlight = (host: HostStep): boolean => inFlightSteps.includes(host.step);
-export const isSettling = (host: HostStep): boolean => settlingSteps.includes(host.step);
+/** On its way, and not held at a place by the strategy. */
+export const isMoving = (host: HostStep): boolean => isInFlight(host) && !host.engine.holds;
+export const isSettling = (host: HostStep): boolean => settlingSteps.includes(host.step) && !host.engine.holds;
 
 /** Names for a sentence: "a, b and 3 more". */
 export function namesOf(hosts: readonly HostStep[], most = 3): string {

@@ -1,9 +1,13 @@
 import { assertNever, canDeployAction } from "@valet/shared";
 import type { DeployRequest } from "../model.ts";
 import { beginAbort } from "./abort.ts";
-import { beginRollback, canGoBack, resumeRollback } from "./back.ts";
-import { moveDeploy, moveHost, say, type Draft } from "./draft.ts";
+import { approve, queueOrAsk } from "./approvals.ts";
+import { beginRollback, canGoBack, resumeRollback, type BackTo } from "./back.ts";
+import { say, type Draft } from "./draft.ts";
 import { fenceUntaken } from "./fence-untaken.ts";
+import { goOn, pauseDeploy } from "./pause.ts";
+import { lookAgain, promote } from "./promote.ts";
+import { retry } from "./retry.ts";
 
 /** Takes up an operator's wish, once. One that is not allowed in this state is refused with its reason and forgotten. */
 export function takeRequest(draft: Draft): void {
@@ -18,79 +22,58 @@ export function takeRequest(draft: Draft): void {
   }
   switch (request.kind) {
     case "trigger":
-      moveDeploy(draft, "queued", because(request, "triggered"));
-      return;
+      return queueOrAsk(draft, because(request, "triggered"));
     case "approve":
-      moveDeploy(draft, "queued", because(request, "approved"));
-      return;
+      return approve(draft, request);
     case "promote":
-      if (deploy.state === "paused") resume(draft, request);
-      else say(draft, `promote asked by ${request.actor}: nothing waits for it`, { request });
-      return;
+      return promote(draft, request, because(request, "promoted"));
     case "pause":
-      pause(draft, request);
-      return;
+      return pause(draft, request);
     case "resume":
-      resume(draft, request);
-      return;
+      return resume(draft, request);
     case "retry":
-      retry(draft, request);
-      return;
+      return retry(draft, request, because(request, "retried"));
     case "abort":
-      beginAbort(draft, request.actor, because(request, "aborted"));
-      return;
+      return beginAbort(draft, request.actor, because(request, "aborted"));
     case "rollback":
-      if (canGoBack(deploy)) beginRollback(draft, because(request, "rollback asked"));
-      else say(draft, "there is nothing to roll back to: no other release has completed here", { request });
-      return;
+      return rollback(draft, request);
     default:
       assertNever(request.kind);
   }
 }
 
-export function because(request: DeployRequest, verb: string): string {
+function because(request: DeployRequest, verb: string): string {
   return request.reason === "" ? `${verb} by ${request.actor}` : `${verb} by ${request.actor}: ${request.reason}`;
 }
 
 /** What hosts have taken goes on to its end; a command that no host has shown yet is fenced off, so that it never arrives late. */
 function pause(draft: Draft, request: DeployRequest): void {
-  const { deploy } = draft;
-  const failing = deploy.engine.kind === "rolling" ? deploy.engine.failing : null;
-  moveDeploy(draft, "paused", because(request, "paused"));
-  deploy.engine = { kind: "paused", since: draft.now, failing, cause: "operator" };
+  pauseDeploy(draft, "operator", because(request, "paused"));
   fenceUntaken(draft);
 }
 
 function resume(draft: Draft, request: DeployRequest): void {
+  const { engine, state } = draft.deploy;
+  if (state === "rollback_paused") return resumeRollback(draft, because(request, "rollback resumed"));
+  goOn(draft, because(request, "resumed"));
+  if (engine.kind === "paused" && engine.cause === "analysis") lookAgain(draft);
+}
+
+function rollback(draft: Draft, request: DeployRequest): void {
   const { deploy } = draft;
-  if (deploy.state === "rollback_paused") return resumeRollback(draft, because(request, "rollback resumed"));
-  const engine = deploy.engine;
-  moveDeploy(draft, "in_progress", because(request, "resumed"));
-  deploy.engine = { kind: "rolling", failing: engine.kind === "paused" ? engine.failing : null };
-  if (engine.kind !== "paused") return;
-  const pausedMs = draft.now - engine.since;
-  for (const host of deploy.hosts) {
-    if (host.engine.progressedAt !== null) host.engine.progressedAt += pausedMs;
-    if (host.engine.phaseSince !== null) host.engine.phaseSince += pausedMs;
-    // The drain's time starts anew: resuming a deploy that paused at its drain deadline must not pause it again at once.
-    if (host.engine.drainingSince !== null) host.engine.drainingSince = draft.now;
+  const { toDigest: digest, toTag: tag } = request;
+  const to: BackTo | null = digest === null ? null : { digest, tag: tag ?? tagOf(draft, digest) };
+  if (digest !== null && digest === deploy.imageDigest) {
+    say(draft, `rollback refused: ${digest} is what this deploy brings; name another release`, { request });
+  } else if (to !== null || canGoBack(deploy)) {
+    beginRollback(draft, because(request, "rollback asked"), to);
+  } else {
+    say(draft, "there is nothing to roll back to: no other release has completed here; name one by its digest", {
+      request,
+    });
   }
 }
 
-function retry(draft: Draft, request: DeployRequest): void {
-  const { deploy } = draft;
-  if (draft.facts.activeDeployId !== null) {
-    say(draft, `retry waits for nothing: deploy ${draft.facts.activeDeployId} is active here; retry once it is over`, {
-      request,
-    });
-    return;
-  }
-  moveDeploy(draft, "in_progress", because(request, "retried"));
-  deploy.engine = { kind: "rolling", failing: null };
-  deploy.endedAt = null;
-  for (const host of deploy.hosts) {
-    if (host.step !== "failed" && host.step !== "skipped") continue;
-    host.engine.absent = false;
-    moveHost(draft, host, "pending", "to be tried again");
-  }
+function tagOf({ deploy }: Draft, digest: string): string | null {
+  return digest === deploy.previousDigest ? deploy.previousTag : null;
 }

@@ -2,116 +2,109 @@ import { hostsOf } from "@valet/shared";
 import { supersedes } from "../policy.ts";
 import type { HostStep } from "../model.ts";
 import { isCordonedBy, type Observation } from "../observation.ts";
+import { fallBack, whyNoRoom } from "./admission.ts";
 import { advanceHost } from "./advance.ts";
-import { isAway, unreachableText } from "./answered.ts";
-import { hostWaits, issue, moveHost, observationOf, waitFor, type Draft } from "./draft.ts";
+import { switchOver } from "./blue-green.ts";
+import { reachOf, tendCanary } from "./canary.ts";
+import { issue, moveHost, observationOf, say, waitForHost, type Draft } from "./draft.ts";
 import { reactToFailures } from "./failures.ts";
 import { finishRolling } from "./finish.ts";
-import { isInFlight, outOfServiceSteps } from "./hosts.ts";
-import { giveUpAbsent } from "./progress.ts";
+import { isHeldByFreeze } from "./frozen.ts";
 import { giveWay } from "./give-way.ts";
+import { isMoving } from "./hosts.ts";
+import { mayStart } from "./may-start.ts";
+import { outOfService } from "./out-of-service.ts";
+import { putBack } from "./put-back.ts";
+import { startCommand } from "./wake.ts";
 
-/** One tick of a deploy in progress: hosts forward, failures answered, then the next hosts, then the end. */
+/** One tick of a deploy in progress: hosts forward, failures answered, the strategy's own step, the next hosts, the end. */
 export function roll(draft: Draft): void {
   const { deploy } = draft;
-  for (const host of deploy.hosts) advanceHost(draft, host, observationOf(draft, host));
+  for (const host of deploy.hosts) {
+    const observation = observationOf(draft, host);
+    if (host.step === "rolling_back") putBack(draft, host, observation);
+    else advanceHost(draft, host, observation);
+  }
   if (deploy.state !== "in_progress") return;
   if (supersedes(deploy.environment) && draft.facts.newerQueuedId !== null) {
     giveWay(draft, draft.facts.newerQueuedId);
     return;
   }
   reactToFailures(draft);
-  if (deploy.state !== "in_progress") return;
-  if (deploy.engine.kind === "rolling" && deploy.engine.failing === null) startNext(draft);
-  finishRolling(draft);
+  for (const act of [tendCanary, startNext, switchOver]) {
+    if (isGoingOn(draft)) act(draft);
+  }
+  if (isUnderWay(draft)) finishRolling(draft);
 }
 
-/** Rolling: in order, never more than maxParallel at once, and never more than maxUnavailable out of service by anyone's doing. */
+const isUnderWay = ({ deploy }: Draft): boolean => deploy.state === "in_progress";
+
+function isGoingOn(draft: Draft): boolean {
+  const { deploy } = draft;
+  return isUnderWay(draft) && deploy.engine.kind === "rolling" && deploy.engine.failing === null;
+}
+
+/** In order, within the strategy's reach, never more than maxParallel at once, nor than maxUnavailable out of service by anyone's doing. */
 function startNext(draft: Draft): void {
   const { deploy } = draft;
-  // Until the first host's pull has said which digest the tag means, only one host may ask.
-  const most = deploy.imageDigest === null ? 1 : hostsOf(deploy.knobs.maxParallel, deploy.hosts.length, 1);
+  const most = mostAtOnce(draft);
+  const reach = reachOf(deploy);
+  const out = outOfService(draft);
+  let moving = deploy.hosts.filter(isMoving).length;
+  let reached = 0;
   for (const host of deploy.hosts) {
     const observation = observationOf(draft, host);
     if (host.step === "skipped") welcomeBack(draft, host, observation);
+    if (host.step === "skipped") continue;
+    if (reached >= reach) return;
+    reached += 1;
     if (host.step !== "pending") continue;
-    if (deploy.hosts.filter(isInFlight).length >= most) return;
-    if (mayStart(draft, host, observation)) startHost(draft, host, observation);
+    if (moving >= most || isHeldByFreeze(draft)) return;
+    if (mayStart(draft, host, observation, out)) {
+      startHost(draft, host, observation);
+      moving += 1;
+      if (host.order === "stop-first") out.add(host.sandboxId);
+    } else if (hasLeft(host)) reached -= 1;
   }
+}
+
+/** Skipped just now: its place is the next one's. */
+const hasLeft = (host: HostStep): boolean => host.step === "skipped";
+
+function mostAtOnce({ deploy }: Draft): number {
+  // Until the first host's pull has said which digest the tag means, only one host may ask.
+  if (deploy.imageDigest === null) return 1;
+  const { hosts, course, knobs } = deploy;
+  return course.skipsSteps === null ? hostsOf(knobs.maxParallel, hosts.length, 1) : hosts.length;
 }
 
 function startHost(draft: Draft, host: HostStep, observation: Observation | null): void {
   host.oldGeneration = observation?.facts.targetGeneration ?? null;
-  Object.assign(host.engine, { target: null, drainingSince: null, unhealthySince: null, failureHandled: false });
+  const fresh = { target: null, targetSlots: null, drainingSince: null, unhealthySince: null, failureHandled: false };
+  Object.assign(host.engine, fresh);
   host.newGeneration = null;
   host.reportedDigest = null;
+  sayPinned(draft, host, observation);
+  const noRoom = observation && whyNoRoom(draft, host, observation);
+  if (noRoom) fallBack(draft, host, noRoom);
   if (host.order === "start-first") {
-    issue(draft, host, { kind: "deploy" });
-    moveHost(draft, host, "starting", "the new generation is started beside the old one");
+    const command = startCommand(draft, host);
+    issue(draft, host, command);
+    const isWaking = command.kind === "rollback";
+    const reason = isWaking ? "its warm generation is woken" : "the new generation is started beside the old one";
+    moveHost(draft, host, "starting", reason);
   } else {
     moveHost(draft, host, "cordoned", "takes no new work from now on");
   }
 }
 
-/** False, with a sentence that says why, when this host must wait; a host that stays away is skipped. */
-function mayStart(draft: Draft, host: HostStep, observation: Observation | null): boolean {
-  if (observation === null) return skip(draft, host, "it is no longer in the database");
-  const { facts } = observation;
-  if (facts.state === "terminating" || facts.state === "terminated" || facts.state === "stopped") {
-    return skip(draft, host, `it is ${facts.state}`);
-  }
-  if (isAway(draft, observation)) return skip(draft, host, unreachableText(observation));
-  const blocker = blockerOf(draft, host, observation);
-  if (blocker === null) return true;
-  hostWaits(draft, host, blocker.text);
-  if (!blocker.isOwn) return false;
-  // Its own trouble, not somebody else's turn: the others must not wait for it for ever.
-  host.engine.progressedAt ??= draft.now;
-  if (draft.now - host.engine.progressedAt > draft.deploy.knobs.healthyDeadlineMs) skip(draft, host, blocker.text);
-  return false;
-}
-
-function blockerOf(draft: Draft, host: HostStep, observation: Observation): { text: string; isOwn: boolean } | null {
-  const { facts } = observation;
-  if (observation.kind === "unreachable") return { text: unreachableText(observation), isOwn: true };
-  if (facts.otherDeploys.length > 0) return { text: `for deploy ${facts.otherDeploys.join(", ")} on it`, isOwn: false };
-  const { command } = host.engine;
-  if (command !== null && observation.health.epoch < command.epoch) {
-    return { text: `to take the ${command.kind} command`, isOwn: true };
-  }
-  if (facts.state === "provisioning") return { text: "still being provisioned", isOwn: true };
-  if (!facts.sessionLive) return { text: "for its sandbox worker to connect", isOwn: true };
-  if (host.order === "start-first") return null;
-  const maxUnavailable = hostsOf(draft.deploy.knobs.maxUnavailable, draft.deploy.hosts.length);
-  if (maxUnavailable === 0) {
-    return {
-      text: "maxUnavailable is 0, but stop-first takes the host out of service: raise it or use start-first",
-      isOwn: false,
-    };
-  }
-  const out = outOfService(draft);
-  if (out.size >= maxUnavailable && !out.has(host.sandboxId)) {
-    return { text: `${out.size} of at most ${maxUnavailable} sandboxes are out of service`, isOwn: false };
-  }
-  return null;
-}
-
-/** Out of service by our own doing: hosts this deploy holds, and those that any other deploy has cordoned. */
-function outOfService(draft: Draft): Set<string> {
-  const held = draft.deploy.hosts
-    .filter((host) => host.order === "stop-first" && outOfServiceSteps.includes(host.step))
-    .map((host) => host.sandboxId);
-  const others = draft.facts.deployCordoned.filter((id) => {
-    const observation = draft.sandboxes.find((one) => one.facts.sandboxId === id);
-    const onlyOurs = observation && observation.facts.cordons.filter((cordon) => cordon.holderKind === "deploy");
-    return !onlyOurs || onlyOurs.some((cordon) => cordon.holderId !== draft.deploy.id);
-  });
-  return new Set([...held, ...others]);
-}
-
-function skip(draft: Draft, host: HostStep, reason: string): false {
-  giveUpAbsent(draft, host, "skipped", reason);
-  return false;
+/** A release that somebody put there by hand is replaced like any other, but not in silence. */
+function sayPinned(draft: Draft, host: HostStep, observation: Observation | null): void {
+  if (observation?.kind !== "seen") return;
+  const { currentDeploy } = observation.health;
+  if (!currentDeploy?.pinned) return;
+  const what = `it was pinned to ${currentDeploy.imageTag} by hand`;
+  say(draft, `${host.name}: ${what}; this deploy takes its place`, { sandboxId: host.sandboxId });
 }
 
 /** A host that was away and is seen again while the deploy still runs takes its turn after all. */
@@ -121,7 +114,7 @@ function welcomeBack(draft: Draft, host: HostStep, observation: Observation | nu
   const isReady =
     facts.sessionLive && (facts.state === "active" || facts.state === "unhealthy" || facts.state === "deploying");
   if (!isReady) {
-    if (isCordonedBy(facts, "health")) waitFor(draft, `${host.name}: is back, but not ready yet`);
+    if (isCordonedBy(facts, "health")) waitForHost(draft, host, "is back, but not ready yet");
     return;
   }
   host.engine.absent = false;

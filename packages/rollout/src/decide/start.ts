@@ -1,8 +1,10 @@
 import { supersedes } from "../policy.ts";
-import { freshHostEngine, type HostStep } from "../model.ts";
+import { freshCourse, freshHostEngine, type HostStep } from "../model.ts";
 import type { Observation } from "../observation.ts";
 import { isAway, unreachableText } from "./answered.ts";
 import { moveDeploy, say, waitFor, type Draft } from "./draft.ts";
+import { whyImpossible } from "./impossible.ts";
+import { whySkipsSteps } from "./wake.ts";
 
 /** A queued deploy waits its turn, gives way to a newer one where deploys supersede, or starts. */
 export function startOrWait(draft: Draft): void {
@@ -16,20 +18,53 @@ export function startOrWait(draft: Draft): void {
     return waitFor(draft, `deploy ${facts.olderQueuedId}, which was queued before`);
   }
   if (facts.activeDeployId !== null) return waitFor(draft, `deploy ${facts.activeDeployId} to end or give way`);
+  if (waitsForMigrations(draft)) return;
   start(draft);
+}
+
+/** A migration that takes something away waits for whoever still needs it, and so does the release that brings it. */
+function waitsForMigrations(draft: Draft): boolean {
+  const blocked = draft.facts.contractMigrations.filter((one) => one.blockedBy.length > 0);
+  for (const { name, blockedBy } of blocked) {
+    for (const who of blockedBy) waitFor(draft, `migration ${name}: ${who}`);
+  }
+  return blocked.length > 0;
 }
 
 function start(draft: Draft): void {
   const { deploy, facts } = draft;
+  const hosts = planHosts(draft);
+  const impossible = whyImpossible(deploy, hosts);
+  if (impossible !== null) return moveDeploy(draft, "failed", `nothing was changed: ${impossible}`);
   deploy.previousTag = facts.lastCompleted?.tag ?? null;
   deploy.previousDigest = facts.lastCompleted?.digest ?? null;
-  deploy.startedAt = draft.now;
-  deploy.hosts = draft.sandboxes.filter((one) => isIncluded(draft, one)).map((one) => hostOf(draft, one));
+  begin(draft, hosts);
   moveDeploy(draft, "in_progress", `${deploy.imageTag} to ${deploy.hosts.length} sandboxes of ${deploy.environment}`, {
     previousDigest: deploy.previousDigest,
     hosts: deploy.hosts.map((host) => host.name),
   });
+}
+
+/** Takes up the plan: from here on the deploy has hosts. */
+export function begin(draft: Draft, hosts: HostStep[]): void {
+  const { deploy } = draft;
+  for (const { name, sandboxId, reason } of hosts.filter((host) => host.step === "skipped")) {
+    say(draft, `${name}: skipped, ${reason}; it is converged when it returns`, { sandboxId });
+  }
+  deploy.hosts = hosts;
+  deploy.startedAt = draft.now;
   deploy.engine = { kind: "rolling", failing: null };
+  const planned = new Set(hosts.map((host) => host.sandboxId));
+  const skipsSteps = whySkipsSteps(
+    deploy,
+    draft.sandboxes.filter((one) => planned.has(one.facts.sandboxId)),
+  );
+  Object.assign(deploy.course, freshCourse(), { skipsSteps });
+  if (skipsSteps !== null) say(draft, `goes everywhere at once: ${skipsSteps}`);
+}
+
+export function planHosts(draft: Draft): HostStep[] {
+  return draft.sandboxes.filter((one) => isIncluded(draft, one)).map((one) => hostOf(draft, one));
 }
 
 function isIncluded(draft: Draft, { facts }: Observation): boolean {
@@ -40,15 +75,13 @@ function isIncluded(draft: Draft, { facts }: Observation): boolean {
 /** Hosts that nobody can reach at the start are skipped, with the reason; they are converged when they return. */
 function hostOf(draft: Draft, observation: Observation): HostStep {
   const { facts } = observation;
+  const { order, mayOverlap } = draft.deploy.knobs;
   const away = facts.state === "stopped" ? "stopped" : isAway(draft, observation) ? unreachableText(observation) : null;
-  if (away !== null) {
-    say(draft, `${facts.name}: skipped, ${away}; it is converged when it returns`, { sandboxId: facts.sandboxId });
-  }
   return {
     sandboxId: facts.sandboxId,
     name: facts.name,
     step: away === null ? "pending" : "skipped",
-    order: draft.deploy.knobs.order,
+    order: mayOverlap ? order : "stop-first",
     reason: away ?? "waits its turn",
     oldGeneration: facts.targetGeneration,
     newGeneration: null,

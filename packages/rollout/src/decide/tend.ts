@@ -2,7 +2,7 @@ import type { HostStep } from "../model.ts";
 import { servingGeneration, type Observation, type SeenObservation } from "../observation.ts";
 import { attest } from "./attest.ts";
 import { answered, isLost } from "./answered.ts";
-import { waitFor, issue, type Draft } from "./draft.ts";
+import { waitForHost, issue, type Draft } from "./draft.ts";
 import { drainDeadline } from "./drain.ts";
 import { failHost } from "./progress.ts";
 
@@ -27,7 +27,7 @@ export function tendUpdated(draft: Draft, host: HostStep, observation: Observati
 }
 
 /** False when the host was failed: the new release became unhealthy after it had passed. */
-function checkSound(draft: Draft, host: HostStep, seen: SeenObservation): boolean {
+export function checkSound(draft: Draft, host: HostStep, seen: SeenObservation): boolean {
   const attestation = attest(draft, host, seen);
   if (attestation.kind === "wrong") {
     failHost(draft, host, attestation.message);
@@ -47,7 +47,7 @@ function checkSound(draft: Draft, host: HostStep, seen: SeenObservation): boolea
     return true;
   }
   host.engine.unhealthySince ??= draft.now;
-  waitFor(draft, `${host.name}: ${attestation.message}`);
+  waitForHost(draft, host, attestation.message);
   if (draft.now - host.engine.unhealthySince <= draft.deploy.knobs.healthyDeadlineMs) return true;
   failHost(draft, host, `unhealthy after it was updated: still waiting ${attestation.message}`);
   return false;
@@ -59,7 +59,7 @@ function settleAgain(draft: Draft, host: HostStep, seen: SeenObservation): void 
   if (command?.kind !== "settle") return;
   const unsettled = olderServing(host, seen);
   if (!unsettled) return;
-  waitFor(draft, `${host.name}: generation ${unsettled} to drain`);
+  waitForHost(draft, host, `generation ${unsettled} to drain`);
   if (isLost(draft, host)) issue(draft, host, { kind: "settle", generation: command.generation });
 }
 
@@ -81,6 +81,7 @@ export function tendFailed(draft: Draft, host: HostStep, observation: Observatio
   const sound = servingGeneration(observation, previousDigest);
   if (sound) {
     host.engine.target = sound.generation;
+    host.engine.targetSlots = null;
     if (host.engine.command?.kind !== "rollback" && !servesNew(draft, observation)) return;
   }
   const { command } = host.engine;

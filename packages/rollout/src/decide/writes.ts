@@ -1,17 +1,18 @@
 import type { Write } from "../effect.ts";
 import type { DeployDocument, HostStep } from "../model.ts";
 import { isCordonedBy, type Observation, type SandboxFacts } from "../observation.ts";
-import type { Draft } from "./draft.ts";
+import { observationOf, type Draft } from "./draft.ts";
 import { isInFlight, outOfServiceSteps } from "./hosts.ts";
 
 /** The database's rows as this document wants them, against what was observed. Empty when they agree. */
 export function writesOf(before: DeployDocument, draft: Draft): Write[] {
   const writes: Write[] = [];
   const { deploy } = draft;
-  for (const host of deploy.hosts) {
-    const observation = draft.sandboxes.find((one) => one.facts.sandboxId === host.sandboxId);
+  // Hosts keep their places from the start on; before it there are none.
+  for (const [place, host] of deploy.hosts.entries()) {
+    const observation = observationOf(draft, host);
     if (!observation) continue;
-    const was = before.hosts.find((one) => one.sandboxId === host.sandboxId);
+    const was = before.hosts[place];
     const epoch = host.engine.command?.epoch ?? null;
     if (epoch !== null && epoch !== was?.engine.command?.epoch) {
       writes.push({ kind: "claim_epoch", sandboxId: host.sandboxId, epoch });
@@ -79,6 +80,9 @@ function releaseWrites(draft: Draft): Write[] {
     case "paused":
     case "baking":
       return allow(`candidate of deploy ${deploy.id}`);
+    case "rolling_back":
+    case "rollback_paused":
+      return allowPrevious(draft);
     case "completed": {
       // A deploy to a few sandboxes says nothing about the rest: what those run stays allowed.
       if (deploy.sandboxIds !== null) return allow(`completed on some sandboxes by deploy ${deploy.id}`);
@@ -88,6 +92,7 @@ function releaseWrites(draft: Draft): Write[] {
     case "rolled_back":
     case "failed":
     case "aborted": {
+      if (deploy.startedAt === null) return [];
       const isUsed = deploy.state !== "rolled_back" && deploy.hosts.some((host) => host.step === "updated");
       const isListed = facts.allowedDigests.includes(candidate) && candidate !== facts.lastCompleted?.digest;
       return isUsed || !isListed ? [] : disallow([candidate], `deploy ${deploy.id} ${deploy.state}`);
@@ -95,4 +100,11 @@ function releaseWrites(draft: Draft): Write[] {
     default:
       return [];
   }
+}
+
+/** Where it goes back to may be another release than the last completed one, when somebody said so. */
+function allowPrevious({ deploy, facts }: Draft): Write[] {
+  const digest = deploy.previousDigest;
+  if (digest === null || facts.allowedDigests.includes(digest)) return [];
+  return [{ kind: "allow_release", digest, reason: `deploy ${deploy.id} goes back to it` }];
 }

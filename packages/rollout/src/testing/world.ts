@@ -141,11 +141,14 @@ function settleSandbox(sandbox: MemorySandbox, host: FakeHost): void {
   const target = sandbox.targetGeneration;
   if (target === null || !host.isReachable) return;
   for (const slot of sandbox.slots) {
-    if (slot.generation === target && (slot.state === "renewing" || slot.state === "offline")) slot.state = "accepting";
+    const isServed = alive.has(slot.generation ?? 0) && (slot.generation === target || sandbox.targetSlots !== null);
+    if (isServed && (slot.state === "renewing" || slot.state === "offline")) slot.state = "accepting";
   }
   const serves = host.generations.some((one) => one.generation === target && one.state === "serving");
   const next = sandbox.slots.find((slot) => slot.generation !== target && slot.state !== "occupied");
-  if (serves && next) Object.assign(next, { generation: target, state: "accepting" });
+  const taken = sandbox.slots.filter((slot) => slot.generation === target).length;
+  if (serves && next && taken < (sandbox.targetSlots ?? Infinity))
+    Object.assign(next, { generation: target, state: "accepting" });
 }
 
 function freshSandbox(name: string, environment: string, slots: number): MemorySandbox {

@@ -1,0 +1,32 @@
+import type { CommandDraft, DeployDocument, HostStep } from "../model.ts";
+import type { Observation } from "../observation.ts";
+import type { Draft } from "./draft.ts";
+
+const livingStates: readonly string[] = ["serving", "draining", "warm"];
+
+/**
+ * Why this deploy needs no steps: it goes back, within the rollback window, to a release whose generation still lives on every
+ * host that can be asked. Null: it does not.
+ */
+export function whySkipsSteps(deploy: DeployDocument, observations: readonly Observation[]): string | null {
+  const { imageDigest: digest, knobs } = deploy;
+  if (digest === null || knobs.order !== "start-first" || !knobs.mayOverlap) return null;
+  const seen = observations.filter((one) => one.kind === "seen");
+  const living = seen.map(({ health }) =>
+    health.generations.filter((one) => one.imageDigest === digest && livingStates.includes(one.state)),
+  );
+  if (living.length === 0 || living.some((generations) => generations.length === 0)) return null;
+  const isRunningAnyway = living.every((generations) => generations.some((one) => one.state === "serving"));
+  return isRunningAnyway ? null : "its generation is still warm on every host: a rollback inside the rollback window";
+}
+
+/** Wakes what is warm where the whole deploy is such a rollback, else starts the release anew. */
+export function startCommand({ deploy }: Draft, host: HostStep): CommandDraft {
+  const digest = deploy.course.skipsSteps === null ? null : deploy.imageDigest;
+  return digest === null || host.order === "stop-first" ? { kind: "deploy" } : { kind: "rollback", digest };
+}
+
+/** Its step stands on waking a generation rather than on starting one. */
+export function isWoken(host: HostStep): boolean {
+  return host.engine.command?.kind === "rollback" && (host.step === "starting" || host.step === "verifying");
+}
