@@ -19,7 +19,13 @@ export interface EpochLedger {
 
 /** The order of commands to this host. The one thing an agent may never lose: a delayed older command must stay refused. */
 export function openEpochLedger(path: string): EpochLedger {
-  let current = readJsonFile(path, z.object({ epoch: z.number().int().min(0) }))?.epoch ?? 0;
+  const kept = readJsonFile(path, z.object({ epoch: z.number().int().min(0) }))?.epoch ?? 0;
+  return makeEpochLedger(kept, (epoch) => writeDurably(path, `${JSON.stringify({ epoch })}\n`));
+}
+
+/** The ledger over any store: `keep` returns once the epoch is on disk. */
+export function makeEpochLedger(kept: number, keep: (epoch: number) => void): EpochLedger {
+  let current = kept;
   const check = (epoch: number): Result<void, StaleEpoch> =>
     epoch > current
       ? ok(undefined)
@@ -34,7 +40,7 @@ export function openEpochLedger(path: string): EpochLedger {
     admit(epoch) {
       const checked = check(epoch);
       if (!checked.ok) return checked;
-      writeDurably(path, `${JSON.stringify({ epoch })}\n`);
+      keep(epoch);
       current = epoch;
       return ok(undefined);
     },
