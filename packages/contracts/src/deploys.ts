@@ -1,11 +1,4 @@
-import {
-  deployStates,
-  drainDeadlineActions,
-  failureActions,
-  hostOrders,
-  hostStepStates,
-  strategies,
-} from "@valet/shared";
+import { deployStates, hostOrders, hostStepStates } from "@valet/shared";
 import { z } from "zod";
 import {
   digestSchema,
@@ -17,41 +10,7 @@ import {
   paginationQuerySchema,
   serviceSchema,
 } from "./common.ts";
-
-const ms = (min: number, max: number) => z.number().int().min(min).max(max);
-/** `2`, or `"25%"` of the hosts that the deploy concerns. */
-export const hostCountSchema = (least: 0 | 1) =>
-  z.union([
-    z.number().int().min(least).max(10_000),
-    z.templateLiteral([z.number().min(least).max(100), "%"]).describe("a share of the hosts, such as 25%"),
-  ]);
-export const canaryStepSchema = z.strictObject({
-  hosts: hostCountSchema(1),
-  taskSharePct: z.number().int().min(1).max(100).default(100),
-  bakeMs: ms(0, 7 * 86_400_000),
-});
-/** Every knob may be overridden per deploy; what is absent keeps the default of the environment. */
-export const knobsOverrideSchema = z.strictObject({
-  strategy: z.enum(strategies).optional(),
-  order: z.enum(hostOrders).optional(),
-  maxParallel: hostCountSchema(1).optional(),
-  maxUnavailable: hostCountSchema(0).optional(),
-  canarySteps: z.array(canaryStepSchema).min(1).max(20).optional(),
-  autoPromote: z.boolean().optional(),
-  analyse: z.boolean().optional(),
-  autoRevert: z.boolean().optional(),
-  mayOverlap: z.boolean().optional(),
-  minHealthyMs: ms(0, 600_000).optional(),
-  healthyDeadlineMs: ms(1000, 3_600_000).optional(),
-  progressDeadlineMs: ms(1000, 86_400_000).optional(),
-  failureAction: z.enum(failureActions).optional(),
-  drainTimeoutMs: ms(0, 86_400_000).optional(),
-  drainPollMs: ms(10, 600_000).optional(),
-  drainDeadlineAction: z.enum(drainDeadlineActions).optional(),
-  rollbackWindowMs: ms(0, 7 * 86_400_000).optional(),
-});
-export type KnobsOverride = z.infer<typeof knobsOverrideSchema>;
-export const knobsSchema = knobsOverrideSchema.required();
+import { knobsOverrideSchema, knobsSchema } from "./knobs.ts";
 
 /** POST /admin/deploys: a deploy without a webhook. */
 export const deployCreateSchema = z.strictObject({
