@@ -54,6 +54,7 @@ export * from "./save-deploy.ts";
 export * from "./deploy-extras.ts";
 export * from "./deploy-measures.ts";
 export * from "./deploy-approvals.ts";
+export * from "./analysis-samples.ts";
 export * from "./environment-configs.ts";
 export * from "./deploy-facts.ts";
 export * from "./deploy-journal.ts";
