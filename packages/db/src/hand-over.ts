@@ -22,6 +22,9 @@ export async function moveFreeSlot(tx: Tx, sandboxId: string, target: number): P
      picked AS (
        SELECT l.id FROM slots l, spare
        WHERE l.sandbox_id = $1 AND l.generation IS DISTINCT FROM spare.number AND l.state = ANY ($3::text[])
+         AND (SELECT s.target_slots IS NULL OR s.target_slots >
+             (SELECT count(*) FROM slots own WHERE own.sandbox_id = $1 AND own.generation = $2)
+           FROM sandboxes s WHERE s.id = $1)
        ORDER BY array_position($3::text[], l.state), l.index LIMIT 1),
      moved AS (
        UPDATE slots SET generation = $2, state = 'accepting', updated_at = now() FROM picked WHERE slots.id = picked.id RETURNING 1),

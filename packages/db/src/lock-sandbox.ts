@@ -6,6 +6,8 @@ export interface LockedSandbox {
   capacity: number;
   reachable: boolean;
   target: number | null;
+  /** At most this many slots are the target's; null: all. */
+  targetSlots: number | null;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface LockedSandbox {
  */
 export async function lockSandbox(tx: Tx, sandboxId: string): Promise<LockedSandbox | undefined> {
   const { rows } = await tx.query<LockedSandbox>(
-    `SELECT id, capacity, reachable, target_generation AS target FROM sandboxes WHERE id = $1 FOR NO KEY UPDATE`,
+    `SELECT id, capacity, reachable, target_generation AS target, target_slots AS "targetSlots" FROM sandboxes WHERE id = $1 FOR NO KEY UPDATE`,
     [sandboxId],
   );
   return rows[0];

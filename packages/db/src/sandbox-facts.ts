@@ -41,7 +41,7 @@ export async function sandboxFacts(sql: Sql, deploy: FactsFor, times: LeaseTimes
   for (const row of await concerned(sql, deploy, times)) {
     facts.set(row.sandboxId, {
       ...row,
-      ...{ targetSlots: null, unreachableSince: null, slots: [], openAttempts: [], cordons: [], otherDeploys: [] },
+      ...{ unreachableSince: null, slots: [], openAttempts: [], cordons: [], otherDeploys: [] },
     });
   }
   const ids = [...facts.keys()];
@@ -65,11 +65,15 @@ export async function sandboxFacts(sql: Sql, deploy: FactsFor, times: LeaseTimes
 /** sandbox-2 before sandbox-10. */
 const compareNames = new Intl.Collator("en", { numeric: true }).compare;
 
-type Own = Pick<SandboxFactsRow, "sandboxId" | "name" | "state" | "epoch" | "targetGeneration" | "sessionLive">;
+type Own = Pick<
+  SandboxFactsRow,
+  "sandboxId" | "name" | "state" | "epoch" | "targetGeneration" | "targetSlots" | "sessionLive"
+>;
 
 async function concerned(sql: Sql, deploy: FactsFor, times: LeaseTimes): Promise<Own[]> {
   const { rows } = await sql.query<Own>(
     `SELECT s.id AS "sandboxId", s.name, s.state, s.epoch, s.target_generation AS "targetGeneration",
+       s.target_slots AS "targetSlots",
        EXISTS (SELECT 1 FROM sessions n WHERE n.sandbox_id = s.id AND n.closed_at IS NULL
          AND n.last_heartbeat_at > now() - $4 * interval '1 millisecond') AS "sessionLive"
      FROM sandboxes s

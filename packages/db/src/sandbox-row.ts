@@ -54,6 +54,8 @@ export interface SandboxRow {
   lastSeenAt: Date | null;
   epoch: number;
   targetGeneration: number | null;
+  /** At most this many slots go to the target generation; null: all. */
+  targetSlots: number | null;
   planRevision: number;
   quarantinedUntil: Date | null;
   sealedAgentKey: string;
@@ -71,6 +73,7 @@ export const sandboxSelect = `
     s.instance_type AS "instanceType", s.browser_engine AS "browserEngine", s.capacity, s.labels, s.state,
     s.state_reason AS "stateReason", s.revision, s.reachable, live.id AS "sessionId",
     coalesce(live.last_heartbeat_at, s.last_seen_at) AS "lastSeenAt", s.epoch, s.target_generation AS "targetGeneration",
+    s.target_slots AS "targetSlots",
     s.plan_revision AS "planRevision", s.quarantined_until AS "quarantinedUntil", s.agent_key_sealed AS "sealedAgentKey",
     s.created_at AS "createdAt",
     coalesce((SELECT jsonb_agg(jsonb_build_object('holderKind', c.holder_kind, 'holderId', c.holder_id, 'reason', c.reason,

@@ -279,12 +279,20 @@ export async function raiseEpoch(sql: Sql, sandboxId: string, atLeast: number): 
   await sql.query("UPDATE sandboxes SET epoch = greatest(epoch, $2) WHERE id = $1", [sandboxId, atLeast]);
 }
 
-/** Freed slots go to this generation from now on; the plan wakes the session. True when it changed. */
-export async function setTargetGeneration(tx: Tx, sandboxId: string, generation: number | null): Promise<boolean> {
+/**
+ * Freed slots go to this generation from now on, at most `slots` of them at once (null: all); the plan wakes the session. True
+ * when it changed.
+ */
+export async function setTargetGeneration(
+  tx: Tx,
+  sandboxId: string,
+  generation: number | null,
+  slots: number | null = null,
+): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `UPDATE sandboxes SET target_generation = $2, plan_revision = plan_revision + 1
-     WHERE id = $1 AND target_generation IS DISTINCT FROM $2`,
-    [sandboxId, generation],
+    `UPDATE sandboxes SET target_generation = $2, target_slots = $3, plan_revision = plan_revision + 1
+     WHERE id = $1 AND (target_generation, target_slots) IS DISTINCT FROM ($2::int, $3::int)`,
+    [sandboxId, generation, slots],
   );
   if (rowCount > 0) await notify(tx, "sandbox", [sandboxId]);
   return rowCount > 0;

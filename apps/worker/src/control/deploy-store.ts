@@ -140,7 +140,7 @@ async function applyWrite(tx: Tx, { environment, service }: DeployDocument, writ
       await removeCordon(tx, write.sandboxId, { holderKind: write.holderKind, holderId: write.holderId });
       return;
     case "set_target":
-      await setTargetGeneration(tx, write.sandboxId, write.generation);
+      await setTargetGeneration(tx, write.sandboxId, write.generation, write.slots);
       return;
     case "allow_release":
       return allowRelease(tx, environment, service, { imageDigest: write.digest, reason: write.reason });

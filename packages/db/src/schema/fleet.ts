@@ -53,6 +53,7 @@ export const sandboxes = pgTable(
     tokenHash: text("token_hash").notNull(),
     agentKeySealed: text("agent_key_sealed").notNull(),
     createdAt: timestamp("created_at", { withTimezone: true }).defaultNow().notNull(),
+    targetSlots: integer("target_slots"),
   },
   (table) => [
     index("sandboxes_environment").on(table.environment, table.state),
@@ -61,6 +62,7 @@ export const sandboxes = pgTable(
     check("sandboxes_browser_engine_check", oneOf("browser_engine", browserEngines)),
     check("sandboxes_capacity_check", sql`capacity BETWEEN 1 AND 100`),
     check("sandboxes_environment_check", oneOf("environment", environments)),
+    check("sandboxes_target_slots_check", sql`target_slots >= 1`),
     check("sandboxes_state_check", oneOf("state", sandboxStates)),
   ],
 );

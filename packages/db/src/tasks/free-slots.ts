@@ -1,4 +1,4 @@
-import { freedSlots } from "@valet/shared";
+import { freedSlots, roomAtTarget } from "@valet/shared";
 import type { End } from "@valet/shared";
 import { notify } from "../notify.ts";
 import type { LockedSandbox } from "../lock-sandbox.ts";
@@ -21,7 +21,8 @@ export async function freeSlots(tx: Tx, sandbox: LockedSandbox, ends: readonly E
   );
   const isForeign = slots.some((slot) => sandbox.target !== null && slot.generation !== sandbox.target);
   const target = isForeign ? await targetGeneration(tx, sandbox) : undefined;
-  await writeFreed(tx, sandbox, freedSlots(slots, sandbox.target, target?.spareReady));
+  const room = isForeign ? await roomOf(tx, sandbox) : 0;
+  await writeFreed(tx, sandbox, freedSlots(slots, sandbox.target, target?.spareReady, room));
   if (slots.some((slot) => slot.index >= sandbox.capacity)) await dropSurplus(tx, sandbox);
 }
 
@@ -32,6 +33,15 @@ async function targetGeneration(tx: Tx, sandbox: LockedSandbox): Promise<{ spare
     [sandbox.id, sandbox.target],
   );
   return rows[0];
+}
+
+/** How many more slots may go to the target. */
+async function roomOf(tx: Tx, { id, target, targetSlots }: LockedSandbox): Promise<number> {
+  if (targetSlots === null) return roomAtTarget([], target, targetSlots);
+  const { rows } = await tx.query<{ generation: number | null }>("SELECT generation FROM slots WHERE sandbox_id = $1", [
+    id,
+  ]);
+  return roomAtTarget(rows, target, targetSlots);
 }
 
 async function writeFreed(
