@@ -39,6 +39,7 @@ export function drawScript(seed: number, { hosts }: DrawOptions = {}): Script {
   const happenings = [
     ...drawDeploys(
       random.fork("deploys"),
+      count,
       releases.slice(1).map((one) => one.tag),
     ),
     ...drawDeeds(random.fork("deeds"), names),
@@ -69,26 +70,30 @@ function drawReleases(random: Random): Script["releases"] {
   }));
 }
 
-function drawDeploys(random: Random, tags: readonly string[]): Deed[] {
+function drawDeploys(random: Random, hosts: number, tags: readonly string[]): Deed[] {
   const count = random.pick([1, 1, 2, 2, 3]);
   return Array.from({ length: count }, (_, index) => ({
     kind: "new-deploy" as const,
     atMs: index === 0 ? random.int(1_000, 8_000) : random.int(5_000, activeMs - 20_000),
     tag: tags[index] ?? random.pick(tags),
-    knobs: drawKnobs(random),
+    knobs: drawKnobs(random, hosts),
     awaits: random.pick(["nothing", "nothing", "nothing", "nothing", "trigger", "approval"] as const),
   }));
 }
 
-function drawKnobs(random: Random): RolloutKnobs {
-  const order = random.chance(0.6) ? "start-first" : "stop-first";
+function drawKnobs(random: Random, hosts: number): RolloutKnobs {
+  const strategy = random.pick(["rolling", "rolling", "canary", "canary", "blue-green"] as const);
+  const order = strategy === "blue-green" || random.chance(0.6) ? "start-first" : "stop-first";
   return {
     ...defaultKnobs(order),
     ...simTimes,
-    strategy: "rolling",
+    strategy,
     maxParallel: random.pick([1, 1, 2, 3, "25%", "50%", "100%"] as const),
-    maxUnavailable:
-      order === "stop-first" ? random.pick([1, 1, 2, "25%", "50%"] as const) : random.pick([0, 1] as const),
+    maxUnavailable: order === "stop-first" ? random.pick([1, 1, 2, "50%"] as const) : random.pick([0, 1] as const),
+    canarySteps: drawSteps(random, hosts, order),
+    autoPromote: random.chance(0.7),
+    analyse: random.chance(0.4),
+    autoRevert: random.chance(0.7),
     minHealthyMs: random.int(0, 2_000),
     progressDeadlineMs: random.pick([30_000, 60_000]),
     drainTimeoutMs: random.pick([3_000, 10_000, 20_000]),
@@ -96,6 +101,20 @@ function drawKnobs(random: Random): RolloutKnobs {
     drainDeadlineAction: random.pick([...drainDeadlineActions, "wait"]),
     rollbackWindowMs: random.pick([10_000, 60_000]),
   };
+}
+
+/** Steps that grow, as a deploy's own check wants them. */
+function drawSteps(random: Random, hosts: number, order: RolloutKnobs["order"]): RolloutKnobs["canarySteps"] {
+  const first = random.int(1, Math.max(1, Math.ceil(hosts / 3)));
+  const isShared = order === "start-first" && random.chance(0.5);
+  const steps = [
+    { hosts: first, taskSharePct: isShared ? random.pick([34, 50]) : 100, bakeMs: random.int(1_000, 12_000) },
+  ];
+  if (isShared && random.chance(0.5)) steps.push({ hosts: first, taskSharePct: 100, bakeMs: random.int(500, 5_000) });
+  if (first < hosts && random.chance(0.5)) {
+    steps.push({ hosts: random.int(first + 1, hosts), taskSharePct: 100, bakeMs: random.int(500, 5_000) });
+  }
+  return steps;
 }
 
 function drawDeeds(random: Random, hosts: readonly string[]): Deed[] {

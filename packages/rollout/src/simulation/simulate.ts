@@ -13,6 +13,7 @@ import type { Violation } from "./laws/law.ts";
 import { isQuiet, lookAtTheEnd, tendCalm } from "./calm.ts";
 import { makeRandom } from "./random.ts";
 import { deliverSpool, heartbeat, heartbeatSoon } from "./sandbox-worker.ts";
+import { samplesOf } from "./samples.ts";
 import { firstTag, isFault, type Script } from "./script.ts";
 import { makeSimHost, type SimHost } from "./sim-host.ts";
 import { makeMemoryTasks } from "./tasks/memory-tasks.ts";
@@ -119,6 +120,7 @@ function makeWorld(script: Script, { onLine }: SimulateOptions): World {
     tell: (who, what) => onLine?.(world.nowMs, who, what),
     after: (ms, run) => queue.push(world.nowMs + ms, run),
   };
+  world.store.rules.samplesOf = (deploy) => samplesOf(world, deploy);
   furnish(world);
   return world;
 }
