@@ -147,12 +147,16 @@ describe("tasks that still run", () => {
     expect(judge(canary, open).verdict).not.toBe("failed");
   });
 
-  it("are read against it to pass it: a canary half of whose tasks hang is waited for", () => {
-    const hangs = armOf(0, 40);
-    hangs.attempts = hangs.attempts.map((one, index) => (index % 2 === 0 ? running(one) : one));
-    const pending = judge(hangs, armOf(0, 40));
-    expect(pending).toMatchObject({ verdict: "inconclusive", final: false });
-    expect(judge(hangs, armOf(0, 40), { isDeadline: true })).toMatchObject({ verdict: "inconclusive", final: true });
+  it("are read against it to pass it: a canary a third of whose tasks hang is waited for", () => {
+    const rates = analysisConfigSchema.parse({ metrics: { durationMs: null } });
+    for (const config of [defaultAnalysisConfig, rates]) {
+      const hangs = armOf(0, 60);
+      hangs.attempts = hangs.attempts.map((one, index) => (index % 3 === 0 ? running(one) : one));
+      const pending = judge(hangs, armOf(0, 60), {}, config);
+      expect(pending).toMatchObject({ verdict: "inconclusive", final: false });
+      const late = judge(hangs, armOf(0, 60), { isDeadline: true }, config);
+      expect(late).toMatchObject({ verdict: "inconclusive", final: true });
+    }
   });
 
   it("belong to a look by when they started: what began later is not looked at", () => {
