@@ -7,6 +7,12 @@ interface Waiting<I, O> {
   reject: (error: unknown) => void;
 }
 
+export interface GroupOptions {
+  mostTogether?: number;
+  /** How long the first one waits for company; without it, a turn of the event loop. */
+  lingerMs?: number;
+}
+
 /**
  * Requests that arrive while a transaction runs share the next one: one commit, one lock, one notification for all. `work` answers
  * one output an input, in order. When a statement is refused, each input is tried alone, so that one bad request fails nobody else's.
@@ -14,7 +20,7 @@ interface Waiting<I, O> {
 export function makeGroupCommit<I, O>(
   db: Database,
   work: (tx: Tx, inputs: readonly I[]) => Promise<O[]>,
-  mostTogether = 50,
+  { mostTogether = 50, lingerMs = 0 }: GroupOptions = {},
 ): (input: I) => Promise<O> {
   let waiting: Waiting<I, O>[] = [];
   let running = 0;
@@ -52,6 +58,8 @@ export function makeGroupCommit<I, O>(
   return (input) =>
     new Promise((resolve, reject) => {
       waiting.push({ input, resolve, reject });
-      if (running < mostRunning) setImmediate(next);
+      if (running >= mostRunning) return;
+      if (lingerMs === 0) setImmediate(next);
+      else if (waiting.length === 1) setTimeout(next, lingerMs);
     });
 }

@@ -2,6 +2,7 @@ import { testDigest, testReport } from "@valet/shared";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { minCapacityPct } from "./capacity.ts";
 import { handOverSlots } from "./hand-over.ts";
+import { applyHeartbeats } from "./heartbeat.ts";
 import { pruneOldRows } from "./prune.ts";
 import { allowRelease } from "./releases.ts";
 import { getSandbox, setTargetGeneration } from "./sandboxes.ts";
@@ -199,5 +200,31 @@ describe("capacity", () => {
     expect(forgotten).toBeGreaterThan(0);
     const from = new Date(Date.now() - 1_000);
     expect(await minCapacityPct(test.db, { environment: "dev", from, to: new Date() })).toBe(100);
+  });
+
+  it("takes the heartbeats of many sandboxes together, one sandbox's twice, and refuses only a replaced session's", async () => {
+    const ref = await runOne();
+    const owner = (await getTask(test.db, ref.taskId))?.sandboxId;
+    const other = await fleet.addSandbox();
+    const boxes = [box, other];
+    const [mine, theirs] = boxes.map((one) => ({ sandboxId: one.id, sessionId: one.sessionId, times: fleet.times }));
+    if (!mine || !theirs) throw new Error("two sandboxes were made");
+    expect(owner).toBe(box.id);
+    const heartbeat = { generations: box.generations, attempts: [ref], agentReachable: true };
+    const quiet = { generations: other.generations, attempts: [], agentReachable: true };
+    const gone = { generations: [], attempts: [], agentReachable: true };
+    const answers = await test.db.tx((tx) =>
+      applyHeartbeats(tx, [
+        { ...mine, heartbeat },
+        { ...theirs, sessionId: mine.sessionId, heartbeat: quiet },
+        { ...mine, heartbeat: gone },
+        { ...theirs, heartbeat: quiet },
+      ]),
+    );
+    expect(answers.map((answer) => answer.ok)).toEqual([true, false, true, true]);
+    expect(answers.map((answer) => (answer.ok ? answer.value.renewed.length : null))).toEqual([1, null, 0, 0]);
+    // The second one was the last word: its generations are silent.
+    expect((await getSandbox(test.db, box.id))?.generations.map((one) => one.accepting)).toEqual([false]);
+    expect((await getSandbox(test.db, other.id))?.generations.map((one) => one.accepting)).toEqual([true]);
   });
 });

@@ -1,4 +1,4 @@
-import { changedSlots, err, ok, sortAttempts, withUsableSpares } from "@valet/shared";
+import { attemptText, changedSlots, err, ok, sortAttempts, withUsableSpares } from "@valet/shared";
 import type {
   AttemptKey,
   HeartbeatInput,
@@ -14,7 +14,7 @@ import type {
 } from "@valet/shared";
 import { announceSandboxes } from "./announce.ts";
 import { moveFreeSlot } from "./hand-over.ts";
-import { lockSandbox } from "./lock-sandbox.ts";
+import { lockSandboxes } from "./lock-sandbox.ts";
 import type { LockedSandbox } from "./lock-sandbox.ts";
 import { notify } from "./notify.ts";
 import { storeReports } from "./generation-reports.ts";
@@ -29,6 +29,7 @@ export interface HeartbeatCall {
   times: LeaseTimes;
 }
 interface Held {
+  sandboxId: string;
   isLive: boolean;
   revision: number;
   draining: boolean;
@@ -36,19 +37,54 @@ interface Held {
   generations: StoredGeneration[];
   attempts: OpenAttempt[];
 }
+type Applied = Result<HeartbeatResult, SessionClosed>;
 
 /** Takes in what one sandbox reports: renews leases, follows slots and generations, hands slots over, proves deaths. */
-export async function applyHeartbeat(tx: Tx, call: HeartbeatCall): Promise<Result<HeartbeatResult, SessionClosed>> {
-  const { sandboxId, heartbeat, times } = call;
-  const sandbox = await lockSandbox(tx, sandboxId);
-  const held = await readHeld(tx, call);
-  if (!sandbox || !held.isLive) {
-    return err({ kind: "session_closed", message: "this session was closed or replaced by a newer one" });
+export async function applyHeartbeat(tx: Tx, call: HeartbeatCall): Promise<Applied> {
+  const [applied] = await applyHeartbeats(tx, [call]);
+  if (!applied) throw new Error("applying a heartbeat gave no answer");
+  return applied;
+}
+
+/** The same for many, in their order: most heartbeats change nothing, so that a fleet's cost three statements a group. */
+export async function applyHeartbeats(tx: Tx, calls: readonly HeartbeatCall[]): Promise<Applied[]> {
+  const results = new Map<HeartbeatCall, Applied>();
+  for (let rest = [...calls]; rest.length > 0; rest = rest.filter((call) => !results.has(call))) {
+    // A sandbox's second heartbeat must see what its first one wrote.
+    const firsts = [...new Map(rest.toReversed().map((call) => [call.sandboxId, call])).values()];
+    const locked = await lockSandboxes(
+      tx,
+      firsts.map((call) => call.sandboxId),
+    );
+    const held = await readHeld(tx, firsts);
+    const renewals: Renewal[] = [];
+    for (const call of firsts) {
+      const sandbox = locked.get(call.sandboxId);
+      const own = held.get(call.sandboxId);
+      results.set(call, sandbox && own?.isLive ? await applyOne(tx, call, sandbox, own, renewals) : closed);
+    }
+    await renew(tx, renewals);
   }
+  return calls.flatMap((call) => results.get(call) ?? []);
+}
+
+const closed: Applied = err({
+  kind: "session_closed",
+  message: "this session was closed or replaced by a newer one",
+});
+
+async function applyOne(
+  tx: Tx,
+  call: HeartbeatCall,
+  sandbox: LockedSandbox,
+  held: Held,
+  renewals: Renewal[],
+): Promise<Applied> {
+  const { sandboxId, heartbeat, times } = call;
   const reports = withUsableSpares(heartbeat, held.slots);
   const known = await storeReports(tx, sandboxId, reports, held.generations);
   const sorted = sortAttempts(held.attempts, heartbeat, known, times.confirmFreshMs);
-  await renew(tx, call, sorted);
+  renewals.push({ call, sorted });
   if (!sandbox.reachable) await becomeReachable(tx, sandboxId);
   await followSlots(tx, sandboxId, heartbeat, held.slots, known, times);
   await giveUpDead(tx, sandboxId, sorted);
@@ -73,48 +109,61 @@ async function planNow(tx: Tx, sandboxId: string): Promise<SlotPlanRow> {
   return plan;
 }
 
-async function readHeld(tx: Tx, { sandboxId, sessionId }: HeartbeatCall): Promise<Held> {
+async function readHeld(tx: Tx, calls: readonly HeartbeatCall[]): Promise<Map<string, Held>> {
   const { rows } = await tx.query<Held>(
-    `SELECT EXISTS (SELECT 1 FROM sessions WHERE id = $2 AND sandbox_id = $1 AND closed_at IS NULL) AS "isLive",
+    `SELECT s.id AS "sandboxId",
+       EXISTS (SELECT 1 FROM sessions n WHERE n.id = w.session_id AND n.sandbox_id = s.id AND n.closed_at IS NULL) AS "isLive",
        coalesce((SELECT jsonb_agg(jsonb_build_object('index', l.index, 'state', l.state, 'generation', l.generation) ORDER BY l.index)
-         FROM slots l WHERE l.sandbox_id = $1), '[]') AS slots,
+         FROM slots l WHERE l.sandbox_id = s.id), '[]') AS slots,
        coalesce((SELECT jsonb_agg(jsonb_build_object('number', g.number, 'state', g.state, 'imageTag', g.image_tag,
            'imageDigest', g.image_digest, 'workerBootId', g.worker_boot_id, 'accepting', g.accepting, 'spareReady', g.spare_ready,
            'bootSeenMs', extract(epoch FROM clock_timestamp() - g.boot_seen_at) * 1000,
            'silentMs', extract(epoch FROM clock_timestamp() - g.reported_at) * 1000))
-         FROM generations g WHERE g.sandbox_id = $1 AND (g.state <> 'ended' OR g.reported_at > now() - interval '1 hour')), '[]') AS generations,
+         FROM generations g WHERE g.sandbox_id = s.id AND (g.state <> 'ended' OR g.reported_at > now() - interval '1 hour')), '[]') AS generations,
        coalesce((SELECT jsonb_agg(jsonb_build_object('taskId', a.task_id, 'fence', a.fence, 'leaseId', a.lease_id,
            'generation', a.generation, 'workerBootId', a.worker_boot_id, 'isAcknowledged', a.acknowledged_at IS NOT NULL,
            'cancelRequested', t.cancel_requested))
-         FROM attempts a JOIN tasks t ON t.id = a.task_id WHERE a.sandbox_id = $1 AND a.ended_at IS NULL), '[]') AS attempts,
-       (SELECT plan_revision FROM sandboxes WHERE id = $1) AS revision,
-       EXISTS (SELECT 1 FROM cordons WHERE sandbox_id = $1) AS draining`,
-    [sandboxId, sessionId],
+         FROM attempts a JOIN tasks t ON t.id = a.task_id WHERE a.sandbox_id = s.id AND a.ended_at IS NULL), '[]') AS attempts,
+       s.plan_revision AS revision, EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = s.id) AS draining
+     FROM unnest($1::uuid[], $2::uuid[]) AS w (sandbox_id, session_id) JOIN sandboxes s ON s.id = w.sandbox_id`,
+    [calls.map((call) => call.sandboxId), calls.map((call) => call.sessionId)],
   );
-  if (!rows[0]) throw new Error("reading a sandbox's state returned no row");
-  return rows[0];
+  return new Map(rows.map((row) => [row.sandboxId, row]));
 }
 
-/** Writes what every heartbeat writes: session, leases, and when each generation was last heard of. */
-async function renew(tx: Tx, call: HeartbeatCall, { renew, boots }: SortedAttempts): Promise<void> {
-  const { sandboxId, sessionId, times, heartbeat } = call;
-  const bootOf = new Map(boots.map((ref) => [`${ref.taskId} ${ref.fence}`, ref.workerBootId]));
+interface Renewal {
+  call: HeartbeatCall;
+  sorted: SortedAttempts;
+}
+
+/** Writes what every heartbeat writes: session, leases, and when each generation was last heard of. One statement for all. */
+async function renew(tx: Tx, renewals: readonly Renewal[]): Promise<void> {
+  const leaseMs = renewals[0]?.call.times.leaseMs;
+  if (leaseMs === undefined) return;
+  const heard = renewals.flatMap(({ call: { sandboxId, heartbeat } }) =>
+    heartbeat.generations.flatMap(({ reachable, generation }) => (reachable ? [{ sandboxId, generation }] : [])),
+  );
+  const leases = renewals.flatMap(({ sorted }) => {
+    const bootOf = new Map(sorted.boots.map((ref) => [attemptText(ref), ref.workerBootId]));
+    return sorted.renew.map((ref) => ({ ...ref, boot: bootOf.get(attemptText(ref)) ?? null }));
+  });
   await tx.query(
-    `WITH seen AS (UPDATE sessions SET last_heartbeat_at = now() WHERE id = $1),
+    `WITH seen AS (UPDATE sessions SET last_heartbeat_at = now() WHERE id = ANY ($1::uuid[])),
      heard AS (
-       UPDATE generations SET reported_at = now() WHERE sandbox_id = $6 AND number = ANY ($7::int[]))
+       UPDATE generations g SET reported_at = now() FROM unnest($6::uuid[], $7::int[]) AS h (sandbox_id, number)
+       WHERE g.sandbox_id = h.sandbox_id AND g.number = h.number)
      UPDATE attempts a SET lease_expires_at = now() + $2 * interval '1 millisecond',
        worker_boot_id = coalesce(r.boot, a.worker_boot_id)
      FROM unnest($3::uuid[], $4::bigint[], $5::text[]) AS r (task_id, fence, boot)
      WHERE a.task_id = r.task_id AND a.fence = r.fence AND a.ended_at IS NULL`,
     [
-      sessionId,
-      times.leaseMs,
-      renew.map((ref) => ref.taskId),
-      renew.map((ref) => ref.fence),
-      renew.map((ref) => bootOf.get(`${ref.taskId} ${ref.fence}`) ?? null),
-      sandboxId,
-      heartbeat.generations.filter((report) => report.reachable).map((report) => report.generation),
+      renewals.map(({ call }) => call.sessionId),
+      leaseMs,
+      leases.map((ref) => ref.taskId),
+      leases.map((ref) => ref.fence),
+      leases.map((ref) => ref.boot),
+      heard.map((one) => one.sandboxId),
+      heard.map((one) => one.generation),
     ],
   );
 }

@@ -15,9 +15,15 @@ export interface LockedSandbox {
  * shares it. Locks are always taken sandbox (by id) → slots → tasks, so nobody waits in a circle.
  */
 export async function lockSandbox(tx: Tx, sandboxId: string): Promise<LockedSandbox | undefined> {
+  return (await lockSandboxes(tx, [sandboxId])).get(sandboxId);
+}
+
+/** The same for many, in the order of their ids. */
+export async function lockSandboxes(tx: Tx, sandboxIds: readonly string[]): Promise<Map<string, LockedSandbox>> {
   const { rows } = await tx.query<LockedSandbox>(
-    `SELECT id, capacity, reachable, target_generation AS target, target_slots AS "targetSlots" FROM sandboxes WHERE id = $1 FOR NO KEY UPDATE`,
-    [sandboxId],
+    `SELECT id, capacity, reachable, target_generation AS target, target_slots AS "targetSlots"
+     FROM sandboxes WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+    [sandboxIds],
   );
-  return rows[0];
+  return new Map(rows.map((row) => [row.id, row]));
 }

@@ -2,7 +2,8 @@ import { routes, taskSubmitSchema } from "@valet/contracts";
 import {
   type Sql,
   acknowledge,
-  applyHeartbeat,
+  type HeartbeatCall,
+  applyHeartbeats,
   assignmentsFor,
   closeSession,
   getSandbox,
@@ -16,12 +17,15 @@ import { UserError } from "@valet/shared";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { goneSignal } from "../gone-signal.ts";
+import { makeGroupCommit } from "../group-commit.ts";
 import { mount } from "../mount.ts";
 import type { SandboxPrincipal } from "../principal.ts";
 import { unwrap } from "../unwrap.ts";
 
 /** Wire versions of the sandbox session that this API speaks. */
 export const sessionWire = { min: 1, max: 1 } as const;
+/** Nobody waits for a heartbeat's answer; those of a fleet come a few milliseconds apart. */
+const heartbeatLingerMs = 5;
 const eventsLimitBytes = 10_485_760;
 const artifactLimitBytes = 26_214_400;
 const uncounted = { uncounted: true };
@@ -29,6 +33,9 @@ const uncounted = { uncounted: true };
 /** What sandbox workers call. Fast paths: nothing here reads more than it must. */
 export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
   const { db, board, times, stopping } = context;
+  const heartbeat = makeGroupCommit(db, (tx, calls: readonly HeartbeatCall[]) => applyHeartbeats(tx, calls), {
+    lingerMs: heartbeatLingerMs,
+  });
 
   mount(
     app,
@@ -90,9 +97,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
     routes.acknowledge,
     async ({ params, body, principal }) => {
       await assertOwnSession(db, params.id, principal);
-      const taken = await db.tx(async (tx) =>
-        unwrap(await acknowledge(tx, { sandboxId: principal.sandboxId, ref: body, times })),
-      );
+      const taken = unwrap(await acknowledge(db, { sandboxId: principal.sandboxId, ref: body, times }));
       return { leaseExpiresInMs: taken.leaseExpiresInMs };
     },
     uncounted,
@@ -102,16 +107,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
     app,
     routes.heartbeat,
     async ({ params, body, principal }) =>
-      db.tx(async (tx) =>
-        unwrap(
-          await applyHeartbeat(tx, {
-            sandboxId: principal.sandboxId,
-            sessionId: params.id,
-            heartbeat: body,
-            times,
-          }),
-        ),
-      ),
+      unwrap(await heartbeat({ sandboxId: principal.sandboxId, sessionId: params.id, heartbeat: body, times })),
     uncounted,
   );
 
