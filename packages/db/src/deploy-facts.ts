@@ -150,3 +150,21 @@ export async function tryTransactionLock(tx: Tx, key: string): Promise<boolean> 
   );
   return rows[0]?.locked ?? false;
 }
+
+export interface ApprovalFacts {
+  requiredApprovals: number;
+  approvals: { actor: string; at: number }[];
+}
+
+/** How many people must approve a deploy, and who has; whoever triggered it does not count. */
+export async function approvalFacts(sql: Sql, deployId: string): Promise<ApprovalFacts> {
+  const { rows } = await sql.query<ApprovalFacts>(
+    `SELECT d.required_approvals AS "requiredApprovals",
+       coalesce((SELECT jsonb_agg(jsonb_build_object('actor', a.actor, 'at', floor(extract(epoch FROM a.at) * 1000))
+           ORDER BY a.at, a.actor)
+         FROM deploy_approvals a WHERE a.deploy_id = d.id AND a.actor IS DISTINCT FROM d.asked_by), '[]') AS approvals
+     FROM deploys d WHERE d.id = $1`,
+    [deployId],
+  );
+  return rows[0] ?? { requiredApprovals: 0, approvals: [] };
+}

@@ -40,6 +40,7 @@ export type AskedFor = Pick<DeployRequest, "kind" | "actor"> & Partial<DeployReq
 
 export interface MemoryRules {
   requiredApprovals: number;
+  freezes: EnvironmentFacts["freezes"];
   contractMigrations: EnvironmentFacts["contractMigrations"];
   /** Asked only while the deploy is analysing. */
   samplesOf(deploy: DeployDocument): AnalysisArms | { error: string } | null;
@@ -55,7 +56,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
   const allowed = new Set<string>();
   const decisions: { deployId: string; decision: Decision }[] = [];
   const approvals: MemoryStore["approvals"] = new Map();
-  const rules: MemoryRules = { requiredApprovals: 0, contractMigrations: [], samplesOf: () => null };
+  const rules: MemoryRules = { requiredApprovals: 0, freezes: [], contractMigrations: [], samplesOf: () => null };
   let saves = 0;
 
   const held = ledger ?? mapLedger(sandboxes, allowed);
@@ -88,6 +89,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
       samples: isAnalysing(deploy) ? rules.samplesOf(deploy) : null,
       approvals: approvals.get(deploy.id) ?? [],
       requiredApprovals: rules.requiredApprovals,
+      freezes: rules.freezes,
       contractMigrations: rules.contractMigrations,
     };
   }

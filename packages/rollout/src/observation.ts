@@ -1,4 +1,4 @@
-import type { AgentGeneration, AgentHealth } from "@valet/contracts";
+import type { AgentGeneration, AgentHealth, FreezeWindow } from "@valet/contracts";
 import type { AnalysisArms } from "./analysis/model.ts";
 import type { CordonHolderKind, SandboxState, SlotState } from "@valet/shared";
 
@@ -63,6 +63,8 @@ export interface EnvironmentFacts {
   /** Who let this deploy go ahead so far, and how many people must. */
   approvals: { actor: string; at: number }[];
   requiredApprovals: number;
+  /** When deploys may not start here; not asked of one that ignores them. */
+  freezes: FreezeWindow[];
   /** Migrations of this release that must wait, and for whom: one sentence each. Empty `blockedBy`: it may run. */
   contractMigrations: { name: string; blockedBy: string[] }[];
 }

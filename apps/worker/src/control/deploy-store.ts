@@ -1,13 +1,16 @@
+import { freezeWindowSchema } from "@valet/contracts";
 import {
   type Database,
-  type DeployHostRow,
   type DeployRow,
   type Tx,
   addCordon,
   allowRelease,
+  analysisSamples,
+  approvalFacts,
   claimEpoch,
   deployNeighbours,
   disallowRelease,
+  getEnvironmentConfig,
   lastCompleted,
   listAllowedReleases,
   loadDeploy,
@@ -24,15 +27,13 @@ import {
   type DeployDocument,
   type DeployStore,
   type EnvironmentFacts,
-  type HostStep,
   type Write,
   changedHosts,
-  courseSchema,
-  deployRequestSchema,
-  engineStateSchema,
-  hostEngineSchema,
+  isAnalysing,
 } from "@valet/rollout";
-import { type LeaseTimes, assertNever, defaultKnobs } from "@valet/shared";
+import { type LeaseTimes, assertNever } from "@valet/shared";
+import { z } from "zod";
+import { documentOf, rowOf } from "./deploy-document.ts";
 import { type DeployJournal, makeDeployJournal } from "./deploy-journal.ts";
 
 /** Undoes the whole save: somebody else was quicker. */
@@ -92,20 +93,35 @@ async function saveDocument(
 
 async function environmentFacts(db: Database, deploy: DeployDocument): Promise<EnvironmentFacts> {
   const { environment, service } = deploy;
-  const [neighbours, last, allowed] = await Promise.all([
+  const [neighbours, last, allowed, approved, config, samples] = await Promise.all([
     deployNeighbours(db, deploy),
     lastCompleted(db, environment, service, deploy.id),
     listAllowedReleases(db, environment, service),
+    approvalFacts(db, deploy.id),
+    getEnvironmentConfig(db, environment),
+    samplesOf(db, deploy),
   ]);
   return {
     ...neighbours,
     lastCompleted: last ? { tag: last.imageTag, digest: last.imageDigest } : null,
     allowedDigests: allowed.map((release) => release.imageDigest).sort(),
-    samples: null,
-    approvals: [],
-    requiredApprovals: 0,
+    ...approved,
+    samples,
+    freezes: environmentRules.parse(config?.config ?? {}).freezes,
     contractMigrations: [],
   };
+}
+
+/** Of an environment's configuration, what the engine goes by at each moment; the rest became the deploy's own at its creation. */
+const environmentRules = z.object({ freezes: z.array(freezeWindowSchema).default([]) });
+
+/** Read only while a canary is being judged: the tasks of both releases since its analysis began. */
+async function samplesOf(db: Database, deploy: DeployDocument): Promise<EnvironmentFacts["samples"]> {
+  const { environment, service, imageDigest, previousDigest, course } = deploy;
+  if (!isAnalysing(deploy) || course.analysis === null) return null;
+  if (imageDigest === null) return { error: "the digest of the new release is not known yet" };
+  const since = new Date(course.analysis.since);
+  return analysisSamples(db, { environment, service, canaryDigest: imageDigest, controlDigest: previousDigest, since });
 }
 
 /** In the order of sandbox ids, so that two savers never wait for each other in a circle. */
@@ -149,99 +165,4 @@ async function applyWrite(tx: Tx, { environment, service }: DeployDocument, writ
     default:
       assertNever(write);
   }
-}
-
-const msOf = (date: Date | null): number | null => date?.getTime() ?? null;
-const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
-
-/** Deploys of a release that ran before: its tag may mean something else by now. */
-const triggersByDigest: readonly string[] = ["rollback", "webhook rollback", "converge"];
-
-/** The engine's JSON is checked on the way in like any other input: a row written by another version must not half-fit. */
-export function documentOf(row: DeployRow): DeployDocument {
-  const { course, ...engine } = row.engine;
-  const isFresh = Object.keys(engine).length === 0;
-  const request = row.request && {
-    ...row.request.data,
-    kind: row.request.verb,
-    actor: row.request.actor,
-    reason: row.request.reason,
-  };
-  return {
-    id: row.id,
-    environment: row.environment,
-    service: row.service,
-    imageTag: row.imageTag,
-    imageDigest: row.imageDigest,
-    byDigest: triggersByDigest.includes(row.trigger),
-    previousTag: row.previousTag,
-    previousDigest: row.previousDigest,
-    state: row.state,
-    stateReason: row.stateReason,
-    revision: row.revision,
-    // A deploy that an older version wrote lacks the newer knobs.
-    knobs: { ...defaultKnobs(row.knobs.order), ...row.knobs },
-    waitingOn: row.waitingOn,
-    request: request && deployRequestSchema.parse(request),
-    engine: isFresh ? { kind: "waiting" } : engineStateSchema.parse(engine),
-    course: courseSchema.parse(course ?? {}),
-    analysis: null,
-    createdBy: row.createdBy,
-    ignoreFreeze: false,
-    sandboxIds: row.sandboxIds,
-    startedAt: msOf(row.startedAt),
-    endedAt: msOf(row.endedAt),
-    hosts: row.hosts.map(hostOf),
-  };
-}
-
-function hostOf(row: DeployHostRow): HostStep {
-  return {
-    sandboxId: row.sandboxId,
-    name: row.sandboxName,
-    step: row.step,
-    order: row.order,
-    reason: row.reason,
-    oldGeneration: row.oldGeneration,
-    newGeneration: row.newGeneration,
-    reportedDigest: row.reportedDigest,
-    startedAt: msOf(row.startedAt),
-    endedAt: msOf(row.endedAt),
-    engine: hostEngineSchema.parse(row.engine),
-  };
-}
-
-/** `row` keeps what the engine does not know of: release, trigger, author. */
-function rowOf(next: DeployDocument, row: DeployRow, hosts: readonly HostStep[]): DeployRow {
-  const positions = new Map(next.hosts.map((host, position) => [host.sandboxId, position]));
-  return {
-    ...row,
-    imageDigest: next.imageDigest,
-    previousTag: next.previousTag,
-    previousDigest: next.previousDigest,
-    state: next.state,
-    stateReason: next.stateReason,
-    knobs: next.knobs,
-    waitingOn: next.waitingOn,
-    request: next.request === null ? null : row.request,
-    engine: { ...next.engine, course: next.course },
-    sandboxIds: next.sandboxIds,
-    startedAt: dateOf(next.startedAt),
-    endedAt: dateOf(next.endedAt),
-    hosts: hosts.map((host) => ({
-      sandboxId: host.sandboxId,
-      sandboxName: host.name,
-      position: positions.get(host.sandboxId) ?? 0,
-      step: host.step,
-      order: host.order,
-      reason: host.reason,
-      epoch: host.engine.command?.epoch ?? null,
-      oldGeneration: host.oldGeneration,
-      newGeneration: host.newGeneration,
-      reportedDigest: host.reportedDigest,
-      engine: host.engine,
-      startedAt: dateOf(host.startedAt),
-      endedAt: dateOf(host.endedAt),
-    })),
-  };
 }

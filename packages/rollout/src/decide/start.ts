@@ -3,6 +3,7 @@ import { freshCourse, freshHostEngine, type HostStep } from "../model.ts";
 import type { Observation } from "../observation.ts";
 import { isAway, unreachableText } from "./answered.ts";
 import { moveDeploy, say, waitFor, type Draft } from "./draft.ts";
+import { isFrozen } from "./frozen.ts";
 import { whyImpossible } from "./impossible.ts";
 import { whySkipsSteps } from "./wake.ts";
 
@@ -18,7 +19,7 @@ export function startOrWait(draft: Draft): void {
     return waitFor(draft, `deploy ${facts.olderQueuedId}, which was queued before`);
   }
   if (facts.activeDeployId !== null) return waitFor(draft, `deploy ${facts.activeDeployId} to end or give way`);
-  if (waitsForMigrations(draft)) return;
+  if (isFrozen(draft) || waitsForMigrations(draft)) return;
   start(draft);
 }
 
