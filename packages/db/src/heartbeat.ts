@@ -223,7 +223,7 @@ async function takenOver(tx: Tx, sandboxId: string, { foreign, dead }: SortedAtt
      WHERE a.task_id IS NULL OR t.fence > a.fence OR a.outcome IN ('lost', 'unacknowledged', 'cancelled')`,
     [foreign.map((ref) => ref.taskId), foreign.map((ref) => ref.fence), foreign.map((ref) => ref.leaseId), sandboxId],
   );
-  return rows;
+  return [...keys(dead), ...rows];
 }
 
 function keys(refs: readonly AttemptKey[]): AttemptKey[] {

@@ -19,7 +19,7 @@ export async function sessionNews(sql: Sql, sandboxIds: readonly string[]): Prom
        (SELECT n.id FROM sessions n WHERE n.sandbox_id = s.id AND n.closed_at IS NULL) AS "sessionId",
        coalesce((SELECT jsonb_agg(jsonb_build_object('taskId', a.task_id, 'fence', a.fence, 'leaseId', a.lease_id,
            'attempt', t.attempt_count + 1, 'slot', a.slot_index, 'generation', a.generation, 'acknowledged', false,
-           'spec', t.spec) ORDER BY a.reserved_at)
+           'spec', t.spec) ORDER BY a.reserved_at, a.slot_index)
          FROM attempts a JOIN tasks t ON t.id = a.task_id
          WHERE a.sandbox_id = s.id AND a.ended_at IS NULL AND a.acknowledged_at IS NULL), '[]') AS assignments,
        coalesce((SELECT jsonb_agg(jsonb_build_object('taskId', a.task_id, 'fence', a.fence, 'leaseId', a.lease_id))
