@@ -48,6 +48,7 @@ export function makeViews(
         accepting: serving.some(({ accepting }) => accepting),
         epoch: open.ledger.current(),
         generations: all,
+        sandboxId: open.host.config.sandboxId,
       };
     },
   };

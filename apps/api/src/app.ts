@@ -27,6 +27,7 @@ import { startRedisMirrors } from "./redis/mirrors.ts";
 import { agentRelayRoutes } from "./routes/agent-relay.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { deployRoutes } from "./routes/deploys.ts";
+import { directDeployRoutes } from "./routes/direct-deploys.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { releaseRoutes } from "./routes/releases.ts";
 import { sandboxRoutes } from "./routes/sandboxes.ts";
@@ -143,6 +144,7 @@ async function mountAll(scope: FastifyInstance, context: ApiContext): Promise<vo
   authRoutes(scope, context);
   releaseRoutes(scope, context);
   deployRoutes(scope, context);
+  directDeployRoutes(scope, context);
   taskRoutes(scope, context);
   taskEventRoutes(scope, context);
   for (const encapsulated of [sandboxRoutes, sessionRoutes, agentRelayRoutes, deployWebhookRoutes, taskWebhookRoutes])

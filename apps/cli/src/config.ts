@@ -22,6 +22,14 @@ export const environmentVariables = z.object({
   VALET_API_TOKEN: optionalText,
   /** Key of one sandbox's agent, for `valet agent curl`; `--key-file` wins over it. */
   VALET_AGENT_KEY: optionalText,
+  /** JSON file with the agents' keys, for deploys past the API; `--keys-file` wins over it. */
+  VALET_KEYS_FILE: optionalText,
+  /** Addresses of the sandboxes, comma separated: where `--direct` looks when nothing else says. */
+  SANDBOX_IPS: optionalText,
+  /** Address of the staging host, after SANDBOX_IPS. */
+  EC2_IP_STG: optionalText,
+  /** Address of the production host, after SANDBOX_IPS. */
+  EC2_IP_PROD: optionalText,
   /** Set to anything: no colour (https://no-color.org). */
   NO_COLOR: optionalText,
   /** `dumb`: a terminal without colour. */

@@ -15,6 +15,8 @@ export interface CliContext {
   config(): Config;
   variables: Variables;
   api(): ApiClient;
+  /** This command has given the API the journals that waited for it, or tried to. */
+  toldOfDirectDeploys: boolean;
   /** For each call: ends at Ctrl-C and after `callTimeoutMs`. */
   signal(): AbortSignal;
   /** The command's one answer: a JSON document with `--json`, else the text for people. */
@@ -40,6 +42,7 @@ export async function makeContext(io: CliIo, globals: { json?: boolean; apiUrl?:
     variables,
     style: makeStyle(io.stdout, isColourAllowed(variables)),
     config: configured,
+    toldOfDirectDeploys: false,
     api: () => {
       const { apiUrl, token } = configured();
       return (api ??= makeApiClient({ baseUrl: apiUrl, ...(token ? { token: token.reveal() } : {}) }));

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { addAgent } from "./commands/agent.ts";
 import { addDeploys } from "./commands/deploys.ts";
+import { addDirect } from "./commands/direct.ts";
 import { addReleases } from "./commands/releases.ts";
 import { addSandboxes } from "./commands/sandboxes.ts";
 import { addStatus } from "./commands/status.ts";
@@ -47,6 +48,7 @@ export function makeProgram(io: CliIo, finish: (code: ExitCode) => void): Comman
   addSandboxes(program, run);
   addTasks(program, run);
   addDeploys(program, run);
+  addDirect(program, run);
   addReleases(program, run);
   addAgent(program, run);
   return program;

@@ -84,6 +84,8 @@ export const agentHealthSchema = z.object({
   accepting: z.boolean(),
   epoch: z.number().int(),
   generations: z.array(agentGenerationSchema),
+  /** Which sandbox this is; whoever knows only an address learns it here. */
+  sandboxId: z.string().optional(),
   /** Whether the host has the memory for a second generation now; absent from agents that do not say. */
   admission: z.object({ admits: z.boolean(), neededMb: z.number(), freeMb: z.number() }).optional(),
 });
@@ -97,6 +99,8 @@ export const agentDeployCommandSchema = z.object({
   previous_digest: digestSchema.optional(),
   /** The digest alone says what is meant, wherever the tag points by now: a way back, or a host that catches up. */
   by_digest: z.boolean().optional(),
+  /** Given past the API: a visible pin until the control plane has taken its journal. */
+  direct: z.boolean().optional(),
   epoch: epoch.optional(),
   deploy_id: z.string().max(64).optional(),
   order: z.enum(hostOrders).default("stop-first"),

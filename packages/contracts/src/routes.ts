@@ -1,6 +1,8 @@
 import { agentRelayRoutes } from "./routes-agent-relay.ts";
 import { authRoutes } from "./routes-auth.ts";
+import { deployPlanRoutes } from "./routes-deploy-plan.ts";
 import { deployRoutes } from "./routes-deploys.ts";
+import { directRoutes } from "./routes-direct.ts";
 import { sandboxRoutes } from "./routes-sandboxes.ts";
 import { sessionRoutes } from "./routes-session.ts";
 import { taskRoutes } from "./routes-tasks.ts";
@@ -10,10 +12,12 @@ import { webhookRoutes } from "./routes-webhooks.ts";
 export const routes = {
   ...authRoutes,
   ...sandboxRoutes,
+  ...deployPlanRoutes,
   ...deployRoutes,
   ...taskRoutes,
   ...sessionRoutes,
   ...agentRelayRoutes,
+  ...directRoutes,
   ...webhookRoutes,
 };
 export type Routes = typeof routes;

@@ -57,6 +57,7 @@ export * from "./deploy-approvals.ts";
 export * from "./analysis-samples.ts";
 export * from "./environment-configs.ts";
 export * from "./deploy-facts.ts";
+export * from "./direct-deploys.ts";
 export * from "./deploy-journal.ts";
 export * from "./sandbox-facts.ts";
 

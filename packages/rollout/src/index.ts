@@ -13,6 +13,8 @@ export type { Decided } from "./decide.ts";
 export { driftOf } from "./drift.ts";
 export type { Drift } from "./drift.ts";
 export { inFlightSteps } from "./decide/hosts.ts";
+export { whyNotPromoted } from "./decide/promote.ts";
+export { progressOf } from "./progress-of.ts";
 export { freezeAt, freezeText } from "./freeze.ts";
 export type { Freeze } from "./freeze.ts";
 export { changedHosts, journalEntry, rememberEntry } from "./history/journal.ts";
@@ -29,3 +31,4 @@ export type { CommandAnswer, CommandTo, DriverError, HostDriver } from "./driver
 export { makeAgentDriver } from "./drivers/agent.ts";
 export type { AgentDriverDeps } from "./drivers/agent.ts";
 export type { AgentAddress, AgentTransport, RawAnswer, SignedRequest } from "./drivers/agent-http.ts";
+export { readJsonFile, writeDurably } from "./host/durable-file.ts";

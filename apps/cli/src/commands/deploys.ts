@@ -32,6 +32,11 @@ export interface DeployCreateFlags extends WatchFlags {
   sandbox?: string[];
   knob?: Record<string, string>;
   reason?: string;
+  direct?: boolean;
+  forceDirect?: boolean;
+  hostsFile?: string;
+  keysFile?: string;
+  snapshot?: string;
 }
 export interface DeployConfigFlags {
   autoDeployStaging?: boolean;
@@ -79,13 +84,20 @@ function addCreate(group: Command, run: Runner): void {
     .requiredOption("--environment <environment>", "dev, staging or production", environmentFlag)
     .option("--service <service>", "What to deploy (default: ghosthands)", oneOf(services))
     .option("--image-digest <digest>", "Fail unless the tag has this digest", digest)
-    .option("--sandbox <sandbox>", "Only this sandbox, by name or id; may be repeated", list)
+    .option("--sandbox <sandbox>", "Only this sandbox, by name or id (--direct: or address); may be repeated", list)
     .option("--knob <name=value>", "How to proceed, such as maxParallel=2; may be repeated", pairs)
     .option("--reason <text>", "Why, for the others", textOf(500))
     .option("--watch", watchText)
+    .option("--direct", "Past the API, straight to the hosts: for the day it is down; it takes the journal later")
+    .option("--hosts-file <path>", "--direct: one host a line, ADDRESS[:PORT] [NAME] [SANDBOX ID]", textOf(4000))
+    .option("--keys-file <path>", "--direct: file with the agents' keys (default: VALET_KEYS_FILE)", textOf(4000))
+    .option("--snapshot <path>", "--direct: signed fleet snapshot (default: .valet/fleet-snapshot.json)", textOf(4000))
+    .option("--force-direct", "--direct although the API answers")
     .action((imageTag: string, flags: DeployCreateFlags, command: Command) =>
       run(command, async (context) =>
-        (await import("../deploys/create-deploy.ts")).createDeploy(context, imageTag, flags),
+        flags.direct
+          ? (await import("../direct/direct-deploy.ts")).directDeploy(context, imageTag, flags)
+          : (await import("../deploys/create-deploy.ts")).createDeploy(context, imageTag, flags),
       ),
     );
 }

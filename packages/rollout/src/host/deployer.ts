@@ -206,7 +206,7 @@ function deployRecord(host: Host, command: AgentDeployCommand, epoch: number): D
       message: `deploy of ${parsed.image_tag} accepted`,
       startedAt: new Date(host.clock.now()).toISOString(),
       endedAt: null,
-      pinned: parsed.deploy_id === undefined,
+      pinned: parsed.deploy_id === undefined || parsed.direct === true,
       timings: {},
     },
   };
