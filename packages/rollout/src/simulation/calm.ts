@@ -1,4 +1,5 @@
-import { isTerminal, taskTransitions, type DeployState } from "@valet/shared";
+import { isTerminal, taskTransitions, type DeployActionName, type DeployState } from "@valet/shared";
+import type { DeployDocument } from "../model.ts";
 import { askOf, liftCordon } from "./deeds.ts";
 import type { World } from "./world.ts";
 
@@ -21,11 +22,19 @@ export function tendCalm(world: World): void {
   }
   for (const deploy of world.store.deploys.values()) {
     if (deploy.request !== null || world.nowMs < world.script.calmAtMs + 20_000) continue;
-    if (deploy.state === "paused") askOf(world, deploy, deploy.id.endsWith("1") ? "resume" : "abort");
-    else if (deploy.state === "rollback_paused") askOf(world, deploy, "abort");
-    else if (deploy.state === "in_progress" && deploy.waitingOn.some((text) => /promote/.test(text)))
-      askOf(world, deploy, "promote");
+    const asks = world.calmAsks.get(deploy.id) ?? 0;
+    const kind = askedInCalm(deploy, asks);
+    if (kind === null) continue;
+    world.calmAsks.set(deploy.id, asks + 1);
+    askOf(world, deploy, kind);
   }
+}
+
+/** First on with it, then on in spite of its analysis, then no more of it. */
+function askedInCalm({ state, waitingOn }: DeployDocument, asks: number): DeployActionName | null {
+  if (state === "rollback_paused") return asks === 0 ? "resume" : "abort";
+  if (state === "paused") return (["resume", "promote"] as const)[asks] ?? "abort";
+  return state === "in_progress" && waitingOn.some((text) => /promote/.test(text)) ? "promote" : null;
 }
 
 /** Nothing is open any more. */
@@ -37,6 +46,14 @@ export function isQuiet(world: World): boolean {
     if (!isTerminal(taskTransitions, task.state) && task.state !== "needs_review") return false;
   }
   return true;
+}
+
+/** So long may a deploy stand without any host or state of it moving: longer than every deadline of a scenario. */
+const standsStillMs = 200_000;
+
+/** Nothing has moved for so long that nothing ever will. */
+export function isStanding(world: World): boolean {
+  return world.nowMs > world.script.calmAtMs + standsStillMs && world.nowMs - world.movedAtMs > standsStillMs;
 }
 
 /** What must be true once all has been calm for long enough. */

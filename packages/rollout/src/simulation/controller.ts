@@ -1,6 +1,7 @@
 import type { Clock } from "@valet/shared";
 import type { HostDriver } from "../driver.ts";
 import { makeReconcile, type Reconcile } from "../reconcile.ts";
+import type { DeployDocument } from "../model.ts";
 import type { DeployStore } from "../store.ts";
 import type { HealthWatch } from "./health-watch.ts";
 import { makeHealthWatch } from "./health-watch.ts";
@@ -139,6 +140,7 @@ function mortalStore(world: World, controller: SimController, isAlive: () => boo
       const outcome = await store.save(next, expected, change);
       if (outcome === "saved" && before) {
         for (const { summary } of change.decisions) world.tell(controller.name, `${next.id}: ${summary}`);
+        if (hasMoved(before, next)) world.movedAtMs = world.nowMs;
         const saved = { before, next, writes: change.writes, decisions: change.decisions };
         world.laws.saved(world, { ...saved, hosts: world.hosts, sandboxes: world.tasks.sandboxes });
         if (strike(controller, "crash-after-save")) return never();
@@ -184,4 +186,9 @@ function mortalDriver(world: World, controller: SimController, isAlive: () => bo
     fence: sent(driver.fence),
     endGeneration: sent(driver.endGeneration),
   };
+}
+
+function hasMoved(before: DeployDocument, next: DeployDocument): boolean {
+  if (before.state !== next.state || before.hosts.length !== next.hosts.length) return true;
+  return next.hosts.some((host, index) => host.step !== before.hosts[index]?.step);
 }

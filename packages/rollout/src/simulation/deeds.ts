@@ -1,6 +1,6 @@
-import { canDeployAction, type DeployActionName } from "@valet/shared";
+import { canDeployAction, type DeployActionName, type RolloutKnobs } from "@valet/shared";
 import type { DeployDocument } from "../model.ts";
-import { addDeploy } from "./deploy-rows.ts";
+import { addDeploy, simAnalysis } from "./deploy-rows.ts";
 import type { Deed } from "./script.ts";
 import type { World } from "./world.ts";
 
@@ -14,7 +14,7 @@ export function doDeed(world: World, deed: Deed): void {
     case "new-deploy": {
       const { tag, knobs, awaits } = deed;
       const state = awaits === "nothing" ? "queued" : awaits === "trigger" ? "awaiting_trigger" : "awaiting_approval";
-      addDeploy(world, tag, knobs as Parameters<typeof addDeploy>[2], { state });
+      addDeploy(world, tag, knobs as RolloutKnobs, { state, analysis: simAnalysis });
       return;
     }
     case "cordon":

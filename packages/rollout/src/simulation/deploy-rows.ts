@@ -1,4 +1,5 @@
 import { defaultKnobs, type RolloutKnobs } from "@valet/shared";
+import { defaultAnalysisConfig, type AnalysisConfig } from "../analysis/model.ts";
 import type { DeployDocument } from "../model.ts";
 import { freshDeploy } from "../testing/world.ts";
 import type { World } from "./world.ts";
@@ -50,3 +51,15 @@ export const simTimes = {
   drainTimeoutMs: 20_000,
   rollbackWindowMs: 60_000,
 } as const;
+
+/** Few tasks and short windows, for the same reason. */
+export const simAnalysis: AnalysisConfig = {
+  ...defaultAnalysisConfig,
+  looks: [
+    { tasksPerArm: 3, share: 0.4 },
+    { tasksPerArm: 6, share: 0.6 },
+  ],
+  minSample: 3,
+  windowMs: 20_000,
+  maxWaitMs: 40_000,
+};

@@ -89,7 +89,8 @@ function drawKnobs(random: Random, hosts: number): RolloutKnobs {
     ...simTimes,
     strategy,
     maxParallel: random.pick([1, 1, 2, 3, "25%", "50%", "100%"] as const),
-    maxUnavailable: order === "stop-first" ? random.pick([1, 1, 2, "50%"] as const) : random.pick([0, 1] as const),
+    maxUnavailable:
+      order === "stop-first" ? random.pick([1, 1, 2, hosts > 1 ? "50%" : 1] as const) : random.pick([0, 1] as const),
     canarySteps: drawSteps(random, hosts, order),
     autoPromote: random.chance(0.7),
     analyse: random.chance(0.4),

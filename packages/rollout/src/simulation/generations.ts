@@ -31,7 +31,7 @@ export function createGeneration(world: World, host: SimHost, tag: string, diges
   host.generations.push(one);
   // Ended ones are told for a while; a list that only grows would slow every look.
   const ended = host.generations.filter((other) => other.state === "ended");
-  if (ended.length > 5) host.generations.splice(host.generations.indexOf(ended[0] as SimGeneration), 1);
+  if (ended.length > 2) host.generations.splice(host.generations.indexOf(ended[0] as SimGeneration), 1);
   world.tell(host.name, `starts generation ${one.generation} of ${tag}`);
   world.laws.started(world, host, one, release?.behaviour ?? "good");
   return one;

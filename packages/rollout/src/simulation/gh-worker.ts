@@ -128,9 +128,8 @@ function askPermit(world: World, host: SimHost, attempt: SimAttempt): void {
       if (!host.link.workerToApi) return again();
       if (!granted.ok) {
         world.tell(host.name, `gets no permit for ${attempt.taskId}: ${granted.error.kind}`);
-        // Refused for good, its lease or its fence is gone: it stands still until it is told what it is.
-        if (granted.error.kind === "lease_expired") return again();
-        return;
+        if (granted.error.kind === "stale_fence") return killAttempt(world, host, attempt);
+        return finishAttempt(world, host, attempt, { status: "interrupted", reason: granted.error.message });
       }
       // Between the answer and the act lies some time, in which everything may have changed.
       world.after(world.random.int(0, Math.ceil(world.times.permitMs * 0.8)), () => {

@@ -155,6 +155,7 @@ export function makeLawWatch(): LawWatch {
         const known = outcomes.get(taskId);
         if (known !== undefined) broken(world, "oneOutcome", `${taskId} was ${known} and is ${state} (${host.name})`);
         outcomes.set(taskId, state);
+        world.movedAtMs = world.nowMs;
       }
     },
     cordoned(host, isHeld) {

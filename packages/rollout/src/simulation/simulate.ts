@@ -10,7 +10,7 @@ import { mendAll, strikeFault } from "./faults.ts";
 import { defaultKnobs } from "@valet/shared";
 import { makeLawWatch } from "./law-watch.ts";
 import type { Violation } from "./laws/law.ts";
-import { isQuiet, lookAtTheEnd, tendCalm } from "./calm.ts";
+import { isQuiet, isStanding, lookAtTheEnd, tendCalm } from "./calm.ts";
 import { makeRandom } from "./random.ts";
 import { deliverSpool, heartbeat, heartbeatSoon } from "./sandbox-worker.ts";
 import { samplesOf } from "./samples.ts";
@@ -32,8 +32,8 @@ export interface SimulateOptions {
   stopAtFirst?: boolean;
 }
 
-/** After the calm has begun, all must have come to its end within so long. */
-const patienceMs = 420_000;
+/** After the calm has begun, all must have come to its end within so long, however slowly it moves. */
+const patienceMs = 2_400_000;
 /** A story that never ends would hang the sweep. */
 const mostEvents = 200_000;
 
@@ -70,7 +70,7 @@ async function run(world: World, { stopAtFirst = false }: SimulateOptions): Prom
     }
     world.laws.look(world);
     if (stopAtFirst && world.laws.violations.length > 0) return;
-    if (world.isCalm && isQuiet(world)) break;
+    if (world.isCalm && (isQuiet(world) || isStanding(world))) break;
   }
   lookAtTheEnd(world);
 }
@@ -109,7 +109,9 @@ function makeWorld(script: Script, { onLine }: SimulateOptions): World {
     laws: makeLawWatch(),
     coverage: makeCoverage(),
     convergedAtMs: new Map(),
+    calmAsks: new Map(),
     nowMs: 0,
+    movedAtMs: 0,
     isCalm: false,
     hasPromises: false,
     events: 0,

@@ -45,8 +45,12 @@ export interface World {
   readonly coverage: Coverage;
   /** When each host was last given a deploy of its own. */
   readonly convergedAtMs: Map<string, number>;
+  /** How often a person has asked something of a deploy in the calm. */
+  readonly calmAsks: Map<string, number>;
   /** True time, ms since the start. */
   nowMs: number;
+  /** When a deploy or a host's step last moved, or a task ended. */
+  movedAtMs: number;
   /** From here on nothing new goes wrong. */
   isCalm: boolean;
   /** Something ran that other promises wait for: the loop lets them run before the next event. */
