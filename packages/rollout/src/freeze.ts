@@ -1,4 +1,4 @@
-import { type FreezeWindow, type RecurringFreeze, weekdays } from "@valet/contracts";
+import { type FreezeWindow, type Weekday, weekdays } from "@valet/contracts";
 
 export interface Freeze {
   /** Of the window that holds now. */
@@ -31,7 +31,8 @@ interface Holding {
 
 function holdingAt(windows: readonly FreezeWindow[], now: number): Holding[] {
   return windows.flatMap((window) => {
-    const end = "days" in window ? endOfOccurrence(window, now) : endOfOnce(window, now);
+    const { days } = window;
+    const end = days ? endOfOccurrence({ ...window, days }, now) : endOfOnce(window, now);
     return end === null ? [] : [{ window, end }];
   });
 }
@@ -59,8 +60,8 @@ const dayMs = 86_400_000;
 const minuteMs = 60_000;
 
 /** When the occurrence that holds at `now` ends. It began today or yesterday on the wall clock of its zone. */
-function endOfOccurrence(window: RecurringFreeze, now: number): number | null {
-  const zone = zoneOf(window.timezone);
+function endOfOccurrence(window: FreezeWindow & { days: Weekday[] }, now: number): number | null {
+  const zone = zoneOf(window.timezone ?? "UTC");
   const today = Math.floor((now + zone.offsetAt(now)) / dayMs) * dayMs;
   const [from, to] = [minutesOf(window.from), minutesOf(window.to)];
   const ends = [today - dayMs, today]

@@ -1,0 +1,104 @@
+import { type Environment, type RolloutKnobs, type Service, environments, err, ok, services } from "@valet/shared";
+import type { Result } from "@valet/shared";
+import { z } from "zod";
+import { type AnalysisConfig, analysisConfigSchema, defaultAnalysisConfig } from "./analysis.ts";
+import { type ConfigProblem, explainIssue, problemsOf } from "./config-problem.ts";
+import { freezeWindowSchema } from "./freeze-window.ts";
+import { type KnobsOverride, knobConflicts, knobsOverrideSchema, resolveKnobs } from "./knobs.ts";
+
+/** How a service is rolled out in an environment: knobs, and how its canary is judged. */
+export const serviceRolloutSchema = knobsOverrideSchema.extend({
+  analysis: analysisConfigSchema.optional().describe("How a canary of this service is judged."),
+});
+
+/** One environment's part of `rollout.yml`: what it stores, versioned. */
+export const environmentConfigSchema = z
+  .strictObject({
+    approvals: z
+      .number()
+      .int()
+      .min(0)
+      .max(10)
+      .default(0)
+      .describe("People, other than the one who asked, who must approve a deploy before it starts."),
+    freezes: z
+      .array(freezeWindowSchema)
+      .max(100)
+      .default([])
+      .describe("When no deploy may start. A rollback always may."),
+    defaults: knobsOverrideSchema.default({}).describe("Knobs of every service here, unless the service has its own."),
+    services: z
+      .partialRecord(z.enum(services), serviceRolloutSchema)
+      .default({})
+      .describe("What differs for a service."),
+  })
+  .superRefine((config, context) => {
+    for (const [path, message] of contradictions(config)) context.addIssue({ code: "custom", path, message });
+  });
+export type EnvironmentConfig = z.infer<typeof environmentConfigSchema>;
+
+const environmentShape = Object.fromEntries(
+  environments.map((name) => [name, environmentConfigSchema.optional()]),
+) as Record<Environment, z.ZodOptional<typeof environmentConfigSchema>>;
+
+/** The whole of `rollout.yml`. */
+export const rolloutConfigSchema = z.strictObject({
+  version: z.literal(1).describe("Version of this format."),
+  environments: z
+    .strictObject(environmentShape)
+    .describe("What each environment does; one left out keeps the defaults."),
+});
+export type RolloutConfig = z.infer<typeof rolloutConfigSchema>;
+
+export const emptyEnvironmentConfig: EnvironmentConfig = environmentConfigSchema.parse({});
+
+/** Checks a parsed document. Each problem names its key, and what is allowed there. */
+export function parseRolloutConfig(document: unknown): Result<RolloutConfig, ConfigProblem[]> {
+  const parsed = rolloutConfigSchema.safeParse(document, { error: explainIssue });
+  return parsed.success ? ok(parsed.data) : err(problemsOf(parsed.error.issues));
+}
+
+export interface ServiceSettings {
+  knobs: RolloutKnobs;
+  /** Null: no canary, or one that is not judged. */
+  analysis: AnalysisConfig | null;
+}
+
+/** What a deploy of this service goes by: shipped defaults, this installation's, the environment's, the service's, its own. */
+export function settingsFor(
+  service: Service,
+  layers: { installation: KnobsOverride; environment: EnvironmentConfig; own?: KnobsOverride },
+): ServiceSettings {
+  const { analysis, knobs: ofService } = partsOf(layers.environment.services[service]);
+  const knobs = resolveKnobs(layers.installation, layers.environment.defaults, ofService, layers.own ?? {});
+  const isJudged = knobs.strategy === "canary" && knobs.analyse;
+  return { knobs, analysis: isJudged ? (analysis ?? defaultAnalysisConfig) : null };
+}
+
+function partsOf(service: z.infer<typeof serviceRolloutSchema> | undefined) {
+  const { analysis, ...knobs } = service ?? {};
+  return { analysis, knobs };
+}
+
+type Contradiction = [path: (string | number)[], message: string];
+
+function contradictions({
+  freezes,
+  defaults,
+  services: ofServices,
+}: Omit<EnvironmentConfig, "approvals">): Contradiction[] {
+  const found: Contradiction[] = [];
+  freezes.forEach(({ name }, index) => {
+    if (freezes.findIndex((other) => other.name === name) < index) {
+      found.push([["freezes", index, "name"], "each freeze needs a name of its own"]);
+    }
+  });
+  const inDefaults = knobConflicts(resolveKnobs(defaults));
+  for (const { knob, message } of inDefaults) found.push([["defaults", knob], message]);
+  for (const [service, own] of Object.entries(ofServices)) {
+    for (const { knob, message } of knobConflicts(resolveKnobs(defaults, partsOf(own).knobs))) {
+      if (!inDefaults.some((one) => one.message === message)) found.push([["services", service, knob], message]);
+    }
+  }
+  return found;
+}
