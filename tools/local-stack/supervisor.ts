@@ -15,6 +15,8 @@ export interface Supervisor {
   start(spec: ProgramSpec): void;
   /** The pid of the running process; undefined between a crash and its restart. */
   pid(name: string): number | undefined;
+  /** What it was started with, to start it again after a stop. */
+  spec(name: string): ProgramSpec;
   /** How often a process was started again after it ended by itself. */
   restarts(name: string): number;
   signal(name: string, signal: NodeJS.Signals): void;
@@ -95,6 +97,11 @@ export function makeSupervisor(dir: string, restartMs = 500): Supervisor {
       launch(entry);
     },
     pid: (name) => entries.get(name)?.child?.pid,
+    spec(name) {
+      const entry = entries.get(name);
+      if (!entry) throw new Error(`${name} is not supervised`);
+      return entry.spec;
+    },
     restarts: (name) => entries.get(name)?.restarts ?? 0,
     signal: (name, signal) => void entries.get(name)?.child?.kill(signal),
     stop,

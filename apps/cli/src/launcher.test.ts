@@ -12,11 +12,17 @@ let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "valet-launcher-"));
   cpSync(launcher, join(root, "valet"));
-  for (const folder of ["apps/cli/src", "packages/shared/src", "packages/contracts/src", "tools"]) {
+  for (const folder of [
+    "apps/cli/src",
+    "packages/shared/src",
+    "packages/contracts/src",
+    "packages/rollout/src",
+    "tools",
+  ]) {
     mkdirSync(join(root, folder), { recursive: true });
   }
   for (const file of ["apps/cli/package.json", "pnpm-lock.yaml"]) writeOld(file, "{}");
-  for (const folder of ["apps/cli/src", "packages/shared/src", "packages/contracts/src"]) {
+  for (const folder of ["apps/cli/src", "packages/shared/src", "packages/contracts/src", "packages/rollout/src"]) {
     writeOld(`${folder}/one.ts`, "");
     utimesSync(join(root, folder), longAgo, longAgo);
   }

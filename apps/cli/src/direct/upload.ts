@@ -1,7 +1,6 @@
 import type { DirectDeploy } from "@valet/contracts";
 import type { CliContext } from "../context.ts";
 import { isEnded } from "../deploys/deploy-changes.ts";
-import { CliFailure } from "../failure.ts";
 import { explain } from "../explain.ts";
 import { plainText } from "../plain-text.ts";
 import { shorten } from "../short-ids.ts";
@@ -17,7 +16,7 @@ export async function tryUpload(context: CliContext): Promise<void> {
   try {
     await uploadJournals(context);
   } catch (error) {
-    if (!(error instanceof CliFailure)) throw error;
+    if (!(error instanceof Error)) throw error;
     context.io.stderr.write(`valet: ${plainText(error.message)}. The journal waits: valet direct upload\n`);
   }
 }
