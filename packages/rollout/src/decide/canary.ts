@@ -21,8 +21,11 @@ export function reachOf(deploy: DeployDocument): number {
   return step === null ? deploy.hosts.length : hostsOf(step.hosts, deploy.hosts.length, 1);
 }
 
+/** In the order in which they took their places: one that comes back late stands behind those that have begun. */
 function canaryHosts(deploy: DeployDocument): HostStep[] {
-  return deploy.hosts.filter((host) => host.step !== "skipped").slice(0, reachOf(deploy));
+  const pending = deploy.hosts.filter((host) => host.step === "pending");
+  const begun = deploy.hosts.filter((host) => host.step !== "pending" && host.step !== "skipped");
+  return [...begun, ...pending].slice(0, reachOf(deploy));
 }
 
 /** At most this many of a host's slots may go to the new release now; null: all. A host that stops first has only one release. */

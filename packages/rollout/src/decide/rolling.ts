@@ -51,14 +51,14 @@ function startNext(draft: Draft): void {
   const reach = reachOf(deploy);
   const out = outOfService(draft);
   let moving = deploy.hosts.filter(isMoving).length;
-  let reached = 0;
+  // Those that have begun keep their places: a host that comes back must not widen the step.
+  let reached = deploy.hosts.filter((host) => host.step !== "pending" && host.step !== "skipped").length;
   for (const host of deploy.hosts) {
     const observation = observationOf(draft, host);
     if (host.step === "skipped") welcomeBack(draft, host, observation);
-    if (host.step === "skipped") continue;
+    if (host.step !== "pending") continue;
     if (reached >= reach) return;
     reached += 1;
-    if (host.step !== "pending") continue;
     if (moving >= most || isHeldByFreeze(draft)) return;
     if (mayStart(draft, host, observation, out)) {
       startHost(draft, host, observation);
