@@ -2,10 +2,11 @@ import type { Environment, LeaseTimes, Service } from "@valet/shared";
 import { activeDeployStates, sessionFreshHeartbeats } from "@valet/shared";
 import type { Sql, Tx } from "./sql.ts";
 
-/** Ids of deploys the engine has work with: queued, active, or carrying a wish; oldest first. */
+/** Ids of deploys the engine has work with: queued, active, carrying a wish, or approved by somebody; oldest first. */
 export async function openDeployIds(sql: Sql): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
-    `SELECT id FROM deploys WHERE request IS NOT NULL OR state = 'queued' OR state = ANY ($1)
+    `SELECT id FROM deploys d WHERE request IS NOT NULL OR state = 'queued' OR state = ANY ($1)
+       OR (state = 'awaiting_approval' AND EXISTS (SELECT 1 FROM deploy_approvals a WHERE a.deploy_id = d.id))
      ORDER BY created_at, id LIMIT 1000`,
     [activeDeployStates],
   );

@@ -62,6 +62,8 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
   const held = ledger ?? mapLedger(sandboxes, allowed);
   const all = () => [...deploys.values()];
   const isActive = (deploy: DeployDocument) => activeDeployStates.some((state) => state === deploy.state);
+  const isBeingApproved = (deploy: DeployDocument) =>
+    deploy.state === "awaiting_approval" && (approvals.get(deploy.id) ?? []).length > 0;
   const isSibling = (one: DeployDocument, of: DeployDocument) =>
     one.id !== of.id && one.environment === of.environment && one.service === of.service;
 
@@ -132,7 +134,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
     },
     async listOpen() {
       return all()
-        .filter((one) => isActive(one) || one.state === "queued" || one.request !== null)
+        .filter((one) => isActive(one) || one.state === "queued" || one.request !== null || isBeingApproved(one))
         .map((one) => one.id);
     },
     async facts(deploy) {

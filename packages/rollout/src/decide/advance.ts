@@ -7,7 +7,7 @@ import { waitsForSwitch } from "./blue-green.ts";
 import { hold, hostWaits, issue, moveHost, unhold, type Draft } from "./draft.ts";
 import { drainDeadline } from "./drain.ts";
 import { finishHandOver, handOver } from "./hand-over.ts";
-import { checkProgress, failHost, giveUpAbsent, notePhase } from "./progress.ts";
+import { checkProgress, failHost, giveUpAbsent, notePhase, noteTimings } from "./progress.ts";
 import { checkSound, tendFailed, tendUpdated } from "./tend.ts";
 import { isWoken, startCommand } from "./wake.ts";
 
@@ -89,7 +89,7 @@ function drain(draft: Draft, host: HostStep, observation: Observation | null): v
   const { seen } = answer;
   if (isDrained(seen)) {
     const { drainingSince } = host.engine;
-    if (drainingSince !== null) host.engine.timings.drainMs = draft.now - drainingSince;
+    if (drainingSince !== null) noteTimings(host, { drainMs: draft.now - drainingSince });
     issue(draft, host, { kind: "deploy" });
     moveHost(draft, host, "replacing", "drained; replacing the release");
     return;

@@ -14,8 +14,11 @@ export function awaitApproval(draft: Draft): void {
   const approvers = approversOf(draft, null);
   const needed = neededBy(draft);
   if (approvers.length >= needed) return moveDeploy(draft, "queued", `approved by ${approvers.join(", ")}`);
-  const who = `a person other than ${draft.deploy.createdBy}`;
-  waitFor(draft, `approval by ${who}: ${approvers.length} of ${needed}`);
+  waitForApproval(draft, approvers.length);
+}
+
+function waitForApproval(draft: Draft, count: number): void {
+  waitFor(draft, `approval by a person other than ${draft.deploy.createdBy}: ${count} of ${neededBy(draft)}`);
 }
 
 /** Approvals are kept beside the deploy by whoever takes them; this one counts whether it is there already or not. */
@@ -41,6 +44,8 @@ export function approve(draft: Draft, request: DeployRequest): void {
 /** After the trigger: into the queue, or to those who must approve first. */
 export function queueOrAsk(draft: Draft, reason: string): void {
   const { facts } = draft;
-  const isMissing = approversOf(draft, null).length < facts.requiredApprovals;
-  moveDeploy(draft, isMissing ? "awaiting_approval" : "queued", reason);
+  const count = approversOf(draft, null).length;
+  if (count >= facts.requiredApprovals) return moveDeploy(draft, "queued", reason);
+  moveDeploy(draft, "awaiting_approval", reason);
+  waitForApproval(draft, count);
 }

@@ -31,7 +31,7 @@ export function openDraft(deploy: DeployDocument, observations: Observations, no
 }
 
 function copyOf(host: HostStep): HostStep {
-  return { ...host, engine: { ...host.engine, timings: { ...host.engine.timings } } };
+  return { ...host, engine: { ...host.engine } };
 }
 
 /** Puts the unchanged hosts of `before` back, and says whether anything at all is different. */
@@ -48,11 +48,7 @@ export function settleDraft({ deploy }: Draft, before: DeployDocument): boolean 
 }
 
 function isSameHost(host: HostStep, was: HostStep): boolean {
-  return (
-    isSameFlat(host, was, "engine") &&
-    isSameFlat(host.engine, was.engine, "timings") &&
-    isSameFlat(host.engine.timings, was.engine.timings)
-  );
+  return isSameFlat(host, was, "engine") && isSameFlat(host.engine, was.engine);
 }
 
 /** Field by field, as references: what is not flat was replaced if it changed. */

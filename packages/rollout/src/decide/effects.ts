@@ -9,12 +9,15 @@ const longestHealthyDeadlineMs = 600_000;
 
 /** Every command whose epoch no host has shown yet. Sending one again does no harm: the host refuses an epoch it has seen. */
 export function effectsOf(draft: Draft): Effect[] {
-  return draft.deploy.hosts.flatMap((host) => {
+  const effects: Effect[] = [];
+  for (const host of draft.deploy.hosts) {
     const { command } = host.engine;
+    if (command === null) continue;
     const observation = observationOf(draft, host);
-    if (command === null || observation?.kind !== "seen" || hasTaken(observation, command.epoch)) return [];
-    return [effectOf(draft.deploy, host, command)];
-  });
+    if (observation?.kind !== "seen" || hasTaken(observation, command.epoch)) continue;
+    effects.push(effectOf(draft.deploy, host, command));
+  }
+  return effects;
 }
 
 function effectOf(deploy: DeployDocument, host: HostStep, command: StepCommand): Effect {

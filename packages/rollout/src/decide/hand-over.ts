@@ -3,7 +3,7 @@ import { slotsOutside, type Observation, type SandboxFacts, type SeenObservation
 import { answered } from "./answered.ts";
 import { capOf, stepText } from "./canary.ts";
 import { hold, hostWaits, issue, moveHost, unhold, type Draft } from "./draft.ts";
-import { noteProgress } from "./progress.ts";
+import { noteProgress, noteTimings } from "./progress.ts";
 import { checkSound } from "./tend.ts";
 
 export function handOver(draft: Draft, host: HostStep, observation: Observation | null): void {
@@ -45,7 +45,7 @@ export function finishHandOver(draft: Draft, host: HostStep, seen: SeenObservati
 
 function settle(draft: Draft, host: HostStep, target: number): void {
   const { command } = host.engine;
-  if (command?.kind === "deploy") host.engine.timings.changeMs = draft.now - command.issuedAt;
+  if (command?.kind === "deploy") noteTimings(host, { changeMs: draft.now - command.issuedAt });
   issue(draft, host, { kind: "settle", generation: target });
   host.engine.drainingSince = draft.now;
   moveHost(draft, host, "updated", `all new work runs on generation ${target}`);

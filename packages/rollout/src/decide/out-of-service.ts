@@ -8,8 +8,10 @@ export function outOfService(draft: Draft): Set<string> {
     .map((host) => host.sandboxId);
   const others = draft.facts.deployCordoned.filter((id) => {
     const observation = draft.bySandbox.get(id);
-    const onlyOurs = observation && observation.facts.cordons.filter((cordon) => cordon.holderKind === "deploy");
-    return !onlyOurs || onlyOurs.some((cordon) => cordon.holderId !== draft.deploy.id);
+    if (!observation) return true;
+    const { cordons } = observation.facts;
+    const isOurs = (holderId: string): boolean => holderId === draft.deploy.id;
+    return cordons.some((cordon) => cordon.holderKind === "deploy" && !isOurs(cordon.holderId));
   });
   return new Set([...held, ...others]);
 }

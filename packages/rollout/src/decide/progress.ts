@@ -1,5 +1,5 @@
 import type { AgentDeploy } from "@valet/contracts";
-import type { HostStep } from "../model.ts";
+import type { HostStep, HostTimings } from "../model.ts";
 import { moveHost, say, type Draft } from "./draft.ts";
 
 /** The synthetic task's share of verifying, on top of the two knobs. */
@@ -17,7 +17,14 @@ export function notePhase(draft: Draft, host: HostStep, current: AgentDeploy): v
     noteProgress(draft, host);
   }
   host.newGeneration = current.generation ?? host.newGeneration;
-  if (Object.keys(current.timings).length > 0) host.engine.timings = { ...host.engine.timings, ...current.timings };
+  noteTimings(host, current.timings);
+}
+
+/** Replaces them only when something new was measured: what did not change is told by its reference. */
+export function noteTimings(host: HostStep, measured: HostTimings): void {
+  const known = host.engine.timings;
+  const names = Object.keys(measured) as (keyof HostTimings)[];
+  if (names.some((name) => measured[name] !== known[name])) host.engine.timings = { ...known, ...measured };
 }
 
 /** Fails the host when it has shown no progress for too long. Paused and draining time do not count. */

@@ -49,7 +49,11 @@ export function checkSound(draft: Draft, host: HostStep, seen: SeenObservation):
   host.engine.unhealthySince ??= draft.now;
   waitForHost(draft, host, attestation.message);
   if (draft.now - host.engine.unhealthySince <= draft.deploy.knobs.healthyDeadlineMs) return true;
-  failHost(draft, host, `unhealthy after it was ${host.step === "verifying" ? "verified" : "updated"}: still waiting ${attestation.message}`);
+  failHost(
+    draft,
+    host,
+    `unhealthy after it was ${host.step === "verifying" ? "verified" : "updated"}: still waiting ${attestation.message}`,
+  );
   return false;
 }
 

@@ -17,20 +17,19 @@ export function writesOf(before: DeployDocument, draft: Draft): Write[] {
     if (epoch !== null && epoch !== was?.engine.command?.epoch) {
       writes.push({ kind: "claim_epoch", sandboxId: host.sandboxId, epoch });
     }
-    writes.push(...sandboxWrites(draft, host, observation));
+    addSandboxWrites(writes, draft, host, observation);
   }
   return [...writes, ...releaseWrites(draft)];
 }
 
-function sandboxWrites(draft: Draft, host: HostStep, { facts }: Observation): Write[] {
-  const writes: Write[] = [];
+function addSandboxWrites(writes: Write[], draft: Draft, host: HostStep, { facts }: Observation): void {
   const { sandboxId } = host;
-  const holder = { holderKind: "deploy", holderId: draft.deploy.id } as const;
   const isHeld = isCordonedBy(facts, "deploy", draft.deploy.id);
-  if (wantsCordon(host) && !isHeld) {
-    writes.push({ kind: "cordon", sandboxId, ...holder, reason: `deploy of ${draft.deploy.imageTag}` });
+  if (wantsCordon(host) !== isHeld) {
+    const holder = { holderKind: "deploy", holderId: draft.deploy.id } as const;
+    if (isHeld) writes.push({ kind: "uncordon", sandboxId, ...holder });
+    else writes.push({ kind: "cordon", sandboxId, ...holder, reason: `deploy of ${draft.deploy.imageTag}` });
   }
-  if (!wantsCordon(host) && isHeld) writes.push({ kind: "uncordon", sandboxId, ...holder });
   const move = wantedState(draft, host, facts);
   if (move !== null) writes.push({ kind: "move_sandbox", sandboxId, from: facts.state, ...move });
   const { target, targetSlots: slots } = host.engine;
@@ -38,7 +37,6 @@ function sandboxWrites(draft: Draft, host: HostStep, { facts }: Observation): Wr
   if (target !== null && !isSet && host.step !== "pending" && host.step !== "skipped") {
     writes.push({ kind: "set_target", sandboxId, generation: target, slots });
   }
-  return writes;
 }
 
 /** Stop-first holds its host out of service from the cordon until the new release, or the old one again, takes all its work. */

@@ -20,6 +20,8 @@ export interface FakeHost {
   isReachable: boolean;
   /** It can be observed, but commands get lost on the way to it. */
   losesCommands: boolean;
+  /** What it says of its memory; nothing when undefined. */
+  admission: AgentHealth["admission"];
   readonly epoch: number;
   readonly generations: AgentGeneration[];
   /** Every command that was admitted, in order. */
@@ -49,7 +51,10 @@ export function makeFakeHost(sandboxId: string, { clock, registry, jobsOn }: Fak
   };
   const ledger = { epoch: 0 };
   const admitted: { kind: string; epoch: number }[] = [];
-  const line = { isReachable: true, losesCommands: false };
+  const line: Pick<FakeHost, "isReachable" | "losesCommands" | "admission"> = {
+    ...{ isReachable: true, losesCommands: false },
+    admission: undefined,
+  };
 
   /** The ledger is written before anything is done; an epoch that is not newer is refused. */
   async function admit(kind: string, order: CommandTo, act: () => Result<string, DriverError>): Promise<CommandAnswer> {
@@ -70,7 +75,7 @@ export function makeFakeHost(sandboxId: string, { clock, registry, jobsOn }: Fak
 
   const health = () => {
     advance(state);
-    return healthOf(state, ledger.epoch);
+    return { ...healthOf(state, ledger.epoch), ...(line.admission && { admission: line.admission }) };
   };
   return {
     sandboxId,
@@ -94,6 +99,12 @@ export function makeFakeHost(sandboxId: string, { clock, registry, jobsOn }: Fak
     },
     set losesCommands(value) {
       line.losesCommands = value;
+    },
+    get admission() {
+      return line.admission;
+    },
+    set admission(value) {
+      line.admission = value;
     },
     get epoch() {
       return ledger.epoch;
