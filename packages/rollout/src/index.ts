@@ -15,6 +15,8 @@ export type { Drift } from "./drift.ts";
 export { inFlightSteps } from "./decide/hosts.ts";
 export { whyNotPromoted } from "./decide/promote.ts";
 export { progressOf } from "./progress-of.ts";
+export { documentOf } from "./stored-deploy.ts";
+export type { StoredDeploy, StoredHost } from "./stored-deploy.ts";
 export { freezeAt, freezeText } from "./freeze.ts";
 export type { Freeze } from "./freeze.ts";
 export { changedHosts, journalEntry, rememberEntry } from "./history/journal.ts";

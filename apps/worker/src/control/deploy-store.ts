@@ -29,11 +29,12 @@ import {
   type EnvironmentFacts,
   type Write,
   changedHosts,
+  documentOf,
   isAnalysing,
 } from "@valet/rollout";
 import { type LeaseTimes, assertNever } from "@valet/shared";
 import { z } from "zod";
-import { documentOf, rowOf } from "./deploy-document.ts";
+import { rowOf } from "./deploy-document.ts";
 import { type DeployJournal, makeDeployJournal } from "./deploy-journal.ts";
 
 /** Undoes the whole save: somebody else was quicker. */
