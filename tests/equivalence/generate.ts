@@ -176,6 +176,18 @@ const stories: readonly ((dice: Dice, sandboxes: number) => Command[])[] = [
       reserve,
     ];
   },
+  // A task is given up on one host and runs again, perhaps on another; the first one does not know.
+  (dice, sandboxes) => [
+    { op: "advance", ms: 31_000, isAttended: dice.chance(dice.presence) },
+    { op: "expire", what: "leases" },
+    ...Array.from({ length: sandboxes }, (_, sandbox) => ({ op: "heartbeat", sandbox, luck: 0 }) as const),
+    { op: "reserve", limit: 8, environment: null },
+    { op: "acknowledge", attempt: 1, twist: "none" },
+    { op: "acknowledge", attempt: 2, twist: "none" },
+    { ...makers.permit.make(dice), twist: "older_fence" },
+    { ...makers.events.make(dice), twist: "older_fence" },
+    { ...makers.permit.make(dice), twist: "none" },
+  ],
   // Something is cancelled while it runs, and its host hears of it.
   (dice, sandboxes) => [
     { op: "request", task: dice.below(20), what: "cancel", isOtherTenant: false },

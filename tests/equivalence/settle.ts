@@ -184,8 +184,10 @@ function twisted(attempt: MemoryAttempt, twist: Twist, world: Settling): { ref: 
       return { ref: { taskId, fence, lease: "wrong" }, sandboxId };
     case "wrong_sandbox":
       return { ref: refTo(attempt), sandboxId: others[0] ?? sandboxId };
-    case "older_fence":
-      return { ref: { taskId, fence: Math.max(1, fence - 1), lease: "right" }, sandboxId };
+    case "older_fence": {
+      const older = world.tasks.tasks.get(taskId)?.attempts.findLast((one) => one.fence < fence) ?? attempt;
+      return { ref: refTo(older), sandboxId: older.sandboxId };
+    }
   }
 }
 
