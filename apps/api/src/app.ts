@@ -26,6 +26,7 @@ import { makeRedisConnection } from "./redis/connection.ts";
 import { startRedisMirrors } from "./redis/mirrors.ts";
 import { agentRelayRoutes } from "./routes/agent-relay.ts";
 import { authRoutes } from "./routes/auth.ts";
+import { deployPlanRoutes } from "./routes/deploy-plan.ts";
 import { deployRoutes } from "./routes/deploys.ts";
 import { directDeployRoutes } from "./routes/direct-deploys.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -143,6 +144,7 @@ async function mountAll(scope: FastifyInstance, context: ApiContext): Promise<vo
   healthRoutes(scope, context);
   authRoutes(scope, context);
   releaseRoutes(scope, context);
+  deployPlanRoutes(scope, context);
   deployRoutes(scope, context);
   directDeployRoutes(scope, context);
   taskRoutes(scope, context);

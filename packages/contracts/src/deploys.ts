@@ -10,7 +10,14 @@ import {
   paginationQuerySchema,
   serviceSchema,
 } from "./common.ts";
+import { analysisResultSchema } from "./analysis.ts";
+import { deployFreezeSchema } from "./freeze-window.ts";
 import { knobsOverrideSchema, knobsSchema } from "./knobs.ts";
+
+/** What a plan was made from, in short: six parts, so that a refusal can say which of them is another now. */
+export const planRevisionSchema = z
+  .string()
+  .regex(/^p1(-[0-9a-f]{6}){6}$/, "must be the revision that a plan answered");
 
 /** POST /admin/deploys: a deploy without a webhook. */
 export const deployCreateSchema = z.strictObject({
@@ -21,13 +28,23 @@ export const deployCreateSchema = z.strictObject({
   knobs: knobsOverrideSchema.default({}),
   sandboxIds: z.array(idSchema).max(10_000).optional(),
   reason: z.string().max(500).default(""),
+  /** Starts even in a freeze: admins only, and with a reason. */
+  ignoreFreeze: z.boolean().default(false),
+  /** Refuse (409 `plan_moved`) unless a plan made now has this revision. */
+  planRevision: planRevisionSchema.optional(),
 });
 export const deployActionSchema = z.strictObject({
   reason: z.string().max(500).default(""),
   /** Refuse (409) unless the deploy is still at this revision. */
   revision: z.number().int().optional(),
 });
-export const deployTriggerSchema = deployActionSchema.extend({ knobs: knobsOverrideSchema.optional() });
+export const deployTriggerSchema = deployActionSchema.extend({
+  knobs: knobsOverrideSchema.optional(),
+  /** Starts even in a freeze: admins only, and with a reason. */
+  ignoreFreeze: z.boolean().default(false),
+  /** Refuse (409 `plan_moved`) unless a plan made now has this revision. */
+  planRevision: planRevisionSchema.optional(),
+});
 export const deployRollbackSchema = deployActionSchema.extend({ toDigest: digestSchema.optional() });
 
 export const deployHostViewSchema = z.object({
@@ -97,8 +114,23 @@ export const deployProgressSchema = z.object({
   awaitsPromotion: z.boolean(),
 });
 export type DeployProgress = z.infer<typeof deployProgressSchema>;
+export const deployApprovalsSchema = z.object({
+  required: z.number().int(),
+  given: z.array(z.object({ actor: z.string(), at: isoTimeSchema, reason: z.string() })),
+});
 export const deployViewSchema = deploySummarySchema.extend({
   knobs: knobsSchema,
+  progress: deployProgressSchema,
+  /** What the latest look at its canary said, with its numbers; null: there was none yet. */
+  analysis: analysisResultSchema.nullable(),
+  approvals: deployApprovalsSchema,
+  /** The freeze that holds it now; null also when it ignores freezes. */
+  freeze: deployFreezeSchema.nullable(),
+  ignoreFreeze: z.boolean(),
+  /** Version of the environment's rollout.yml that its knobs come from; null: there was none. */
+  configVersion: z.number().int().nullable(),
+  /** What somebody should know before it begins. */
+  warnings: z.array(z.string()),
   hosts: z.array(deployHostViewSchema),
   decisions: z.array(deployDecisionSchema),
   measures: deployMeasuresSchema,

@@ -21,6 +21,7 @@ export * from "./routes.ts";
 export * from "./routes-auth.ts";
 export * from "./routes-sandboxes.ts";
 export * from "./routes-deploys.ts";
+export * from "./routes-rollout-config.ts";
 export * from "./routes-tasks.ts";
 export * from "./routes-session.ts";
 export * from "./routes-agent-relay.ts";

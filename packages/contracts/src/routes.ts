@@ -3,6 +3,7 @@ import { authRoutes } from "./routes-auth.ts";
 import { deployPlanRoutes } from "./routes-deploy-plan.ts";
 import { deployRoutes } from "./routes-deploys.ts";
 import { directRoutes } from "./routes-direct.ts";
+import { rolloutConfigRoutes } from "./routes-rollout-config.ts";
 import { sandboxRoutes } from "./routes-sandboxes.ts";
 import { sessionRoutes } from "./routes-session.ts";
 import { taskRoutes } from "./routes-tasks.ts";
@@ -14,6 +15,7 @@ export const routes = {
   ...sandboxRoutes,
   ...deployPlanRoutes,
   ...deployRoutes,
+  ...rolloutConfigRoutes,
   ...taskRoutes,
   ...sessionRoutes,
   ...agentRelayRoutes,

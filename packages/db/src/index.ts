@@ -59,6 +59,9 @@ export * from "./environment-configs.ts";
 export * from "./deploy-facts.ts";
 export * from "./direct-deploys.ts";
 export * from "./deploy-journal.ts";
+export * from "./deploy-history.ts";
+export * from "./plan-facts.ts";
+export * from "./release-compare.ts";
 export * from "./sandbox-facts.ts";
 
 export * from "./hand-over-candidates.ts";

@@ -23,6 +23,10 @@ export { changedHosts, journalEntry, rememberEntry } from "./history/journal.ts"
 export type { JournalEntry, JournalInput, JournalMemory, Seen } from "./history/journal.ts";
 export { foldDelta } from "./history/observation-delta.ts";
 export type { Folded, ObservationDelta, SandboxDelta } from "./history/observation-delta.ts";
+export { steadyHealth } from "./history/steady-health.ts";
+export { planDeploy } from "./plan/plan-deploy.ts";
+export { planMoved } from "./plan/revision.ts";
+export type { Durations, OpenTask, PlanInput, ReleaseKnown } from "./plan/plan-input.ts";
 export { replay } from "./history/replay.ts";
 export type { Replayed } from "./history/replay.ts";
 export { mapLimited } from "./map-limited.ts";

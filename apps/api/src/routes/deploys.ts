@@ -22,6 +22,7 @@ import {
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
 import { knobsFor, wishDeploy, wishRollback } from "../deploy-intent.ts";
+import { assertPlanned, planNew, planWaiting } from "../deploy-planning.ts";
 import { mount } from "../mount.ts";
 import { pageView } from "../pagination.ts";
 import { type UserPrincipal, actorOf } from "../principal.ts";
@@ -37,7 +38,8 @@ export function deployRoutes(app: FastifyInstance, context: ApiContext): void {
 
   mount(app, routes.createDeploy, async ({ body, principal }) => {
     const id = await db.tx(async (tx) => {
-      const { environment, service, imageTag, imageDigest, reason, sandboxIds } = body;
+      const { environment, service, imageTag, imageDigest, reason, sandboxIds, planRevision } = body;
+      if (planRevision) assertPlanned(await planNew(tx, context, body, actorOf(principal)), planRevision);
       if (sandboxIds) await assertKnownSandboxes(tx, environment, sandboxIds);
       const release = await upsertRelease(tx, {
         service,
@@ -65,6 +67,10 @@ export function deployRoutes(app: FastifyInstance, context: ApiContext): void {
   const act = async (action: Exclude<DeployActionName, "rollback">, call: ActionCall, knobs?: KnobsOverride) => {
     const { params, body, principal } = call;
     await db.tx(async (tx) => {
+      if (body.planRevision) {
+        const plan = await planWaiting(tx, context, { id: params.id, knobs }, actorOf(principal));
+        assertPlanned(plan, body.planRevision);
+      }
       if (knobs) await overrideKnobs(tx, params.id, knobs);
       await wishAction(tx, action, call);
       await appendAudit(tx, {
@@ -110,7 +116,7 @@ export function deployRoutes(app: FastifyInstance, context: ApiContext): void {
 
 interface ActionCall {
   params: { id: string };
-  body: { reason: string; revision?: number | undefined };
+  body: { reason: string; revision?: number | undefined; planRevision?: string | undefined };
   principal: UserPrincipal;
 }
 

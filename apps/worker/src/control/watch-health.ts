@@ -26,6 +26,7 @@ import {
 import type { Log } from "../log.ts";
 import { converge } from "./converge.ts";
 import type { ControlLoop } from "./loop.ts";
+import { makeObservationNotes } from "./observation-notes.ts";
 
 export interface WatchHealthDeps {
   db: Database;
@@ -60,10 +61,12 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
   const { db, driver, clock, everyMs = 2_000, unreachableAfterMs = 15_000 } = deps;
   const silentSince = new Map<string, number>();
   const unsoundSince = new Map<string, number>();
+  const notes = makeObservationNotes(deps);
 
   async function watch(watched: Watched, signal: AbortSignal): Promise<boolean> {
     const { row } = watched;
     const seen = await driver.observe(row.id, signal);
+    notes.note(row.id, seen);
     if (seen.ok) {
       silentSince.delete(row.id);
       const drift = driftOf(seen.value, row.targetGeneration, watched.allowed);
@@ -100,6 +103,7 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
       const watched = { row, allowed, isSessionLive, isInDeploy: underDeploy.includes(row.id) };
       if (await watch(watched, signal)) drift.push(row);
     });
+    await notes.flush();
     if (drift.length > 0) await converge(deps, environment, drift);
   }
 

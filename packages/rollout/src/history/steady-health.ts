@@ -8,6 +8,7 @@ const memoryStepMb = 64;
  * journal keeps exactly what `decide` was given, so what it is not given need not be kept for 10,000 hosts at each save.
  */
 export function steadyHealth(health: AgentHealth): AgentHealth {
+  const { admission } = health;
   return {
     ...health,
     cpu: 0,
@@ -15,5 +16,8 @@ export function steadyHealth(health: AgentHealth): AgentHealth {
     diskUsedGb: 0,
     activeProfiles: 0,
     memoryUsedMb: Math.ceil(health.memoryUsedMb / memoryStepMb) * memoryStepMb,
+    ...(admission
+      ? { admission: { ...admission, freeMb: Math.floor(admission.freeMb / memoryStepMb) * memoryStepMb } }
+      : {}),
   };
 }
