@@ -37,6 +37,10 @@ export const freezeWindowSchema = z
   });
 export type FreezeWindow = z.infer<typeof freezeWindowSchema>;
 
+/** A freeze that holds now. `until` null: for longer than a year. */
+export const deployFreezeSchema = z.object({ name: z.string(), until: isoTimeSchema.nullable(), pauses: z.boolean() });
+export type DeployFreeze = z.infer<typeof deployFreezeSchema>;
+
 interface WindowProblem {
   key: "from" | "to" | "timezone";
   message: string;

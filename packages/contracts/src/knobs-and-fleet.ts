@@ -11,16 +11,29 @@ export function fleetProblems(knobs: RolloutKnobs, hosts: number): FleetProblem[
   if (hosts === 0) return [];
   const found: FleetProblem[] = [];
   if (knobs.strategy === "canary") {
-    knobs.canarySteps.forEach((step, index) => {
-      if (typeof step.hosts !== "number" || step.hosts <= hosts) return;
-      found.push({ knob: `canarySteps.${index}.hosts`, message: `must be at most ${hosts}: there are no more hosts` });
-    });
+    found.push(...stepProblems(knobs.canarySteps, hosts));
   }
   if (knobs.order === "stop-first" && hostsOf(knobs.maxUnavailable, hosts) === 0) {
     const message = `${knobs.maxUnavailable} of ${count(hosts)} is none, and stop-first takes one out of service: must be at least 1`;
     found.push({ knob: "maxUnavailable", message });
   }
   return found;
+}
+
+/** A number is compared with the fleet, and with a share before or after it; two shares may round to the same hosts. */
+function stepProblems(steps: readonly CanaryStep[], hosts: number): FleetProblem[] {
+  return steps.flatMap((step, index) => {
+    const knob = `canarySteps.${index}.hosts`;
+    if (typeof step.hosts === "number" && step.hosts > hosts) {
+      return [{ knob, message: `must be at most ${hosts}: there are no more hosts` }];
+    }
+    const before = steps[index - 1];
+    if (!before || typeof before.hosts === typeof step.hosts) return [];
+    const [was, is] = [hostsOf(before.hosts, hosts, 1), hostsOf(step.hosts, hosts, 1)];
+    const isFurther = is > was || (is === was && step.taskSharePct > before.taskSharePct);
+    const message = `${step.hosts} of ${count(hosts)} reaches no further than the step before it (${before.hosts})`;
+    return isFurther ? [] : [{ knob, message }];
+  });
 }
 
 /** What will be done, though perhaps not as it was meant. */

@@ -160,5 +160,10 @@ export function knobConflicts(knobs: RolloutKnobs): KnobConflict[] {
       message: "must be at least 1 with stop-first: a host is out of service while it is changed",
     });
   }
+  const partial = knobs.order === "stop-first" ? knobs.canarySteps.findIndex((step) => step.taskSharePct < 100) : -1;
+  if (knobs.strategy === "canary" && partial >= 0) {
+    const message = `step ${partial + 1} has a taskSharePct below 100, but a stop-first host runs one release at a time`;
+    found.push({ knob: "canarySteps", message });
+  }
   return found;
 }

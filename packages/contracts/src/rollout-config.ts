@@ -1,10 +1,11 @@
 import { type Environment, type RolloutKnobs, type Service, environments, err, ok, services } from "@valet/shared";
 import type { Result } from "@valet/shared";
 import { z } from "zod";
-import { type AnalysisConfig, analysisConfigSchema, defaultAnalysisConfig } from "./analysis.ts";
+import { type AnalysisConfig, analysisConfigSchema } from "./analysis.ts";
 import { type ConfigProblem, explainIssue, problemsOf } from "./config-problem.ts";
-import { freezeWindowSchema } from "./freeze-window.ts";
-import { type KnobsOverride, knobConflicts, knobsOverrideSchema, resolveKnobs } from "./knobs.ts";
+import { isoTimeSchema } from "./common.ts";
+import { deployFreezeSchema, freezeWindowSchema } from "./freeze-window.ts";
+import { type KnobsOverride, knobConflicts, knobsOverrideSchema, knobsSchema, resolveKnobs } from "./knobs.ts";
 
 /** How a service is rolled out in an environment: knobs, and how its canary is judged. */
 export const serviceRolloutSchema = knobsOverrideSchema.extend({
@@ -52,6 +53,38 @@ export type RolloutConfig = z.infer<typeof rolloutConfigSchema>;
 
 export const emptyEnvironmentConfig: EnvironmentConfig = environmentConfigSchema.parse({});
 
+/** GET /admin/rollout-config/:environment. Version 0: nobody has configured it. */
+export const rolloutConfigViewSchema = z.object({
+  environment: z.enum(environments),
+  version: z.number().int(),
+  /** The text as it was given. */
+  source: z.string(),
+  config: environmentConfigSchema,
+  createdBy: z.string().nullable(),
+  createdAt: isoTimeSchema.nullable(),
+  /** What a deploy created now would go by: each service that is named, and ghosthands. */
+  effective: z.partialRecord(
+    z.enum(services),
+    z.object({ knobs: knobsSchema, analysis: analysisConfigSchema.nullable() }),
+  ),
+  /** The freeze that holds now. */
+  freeze: deployFreezeSchema.nullable(),
+});
+export type RolloutConfigView = z.infer<typeof rolloutConfigViewSchema>;
+export const rolloutConfigCheckSchema = z.strictObject({
+  /** rollout.yml, as YAML or JSON; of its environments the one in the path counts. */
+  source: z.string().min(1).max(65_536),
+});
+export const rolloutConfigPutSchema = rolloutConfigCheckSchema.extend({
+  /** Refuse (409) unless this is the newest version; 0: there is none. */
+  expectedVersion: z.number().int().min(0),
+  reason: z.string().max(500).default(""),
+});
+/** What it would do; nothing is stored. */
+export const rolloutConfigCheckedSchema = rolloutConfigViewSchema
+  .pick({ environment: true, config: true, effective: true, freeze: true })
+  .extend({ currentVersion: z.number().int(), warnings: z.array(z.string()) });
+
 /** Checks a parsed document. Each problem names its key, and what is allowed there. */
 export function parseRolloutConfig(document: unknown): Result<RolloutConfig, ConfigProblem[]> {
   const parsed = rolloutConfigSchema.safeParse(document, { error: explainIssue });
@@ -60,7 +93,7 @@ export function parseRolloutConfig(document: unknown): Result<RolloutConfig, Con
 
 export interface ServiceSettings {
   knobs: RolloutKnobs;
-  /** Null: no canary, or one that is not judged. */
+  /** The service's own; null: a canary is judged by the shipped defaults. */
   analysis: AnalysisConfig | null;
 }
 
@@ -71,8 +104,7 @@ export function settingsFor(
 ): ServiceSettings {
   const { analysis, knobs: ofService } = partsOf(layers.environment.services[service]);
   const knobs = resolveKnobs(layers.installation, layers.environment.defaults, ofService, layers.own ?? {});
-  const isJudged = knobs.strategy === "canary" && knobs.analyse;
-  return { knobs, analysis: isJudged ? (analysis ?? defaultAnalysisConfig) : null };
+  return { knobs, analysis: analysis ?? null };
 }
 
 function partsOf(service: z.infer<typeof serviceRolloutSchema> | undefined) {
