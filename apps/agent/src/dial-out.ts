@@ -1,6 +1,6 @@
 import { makeApiClient, type RelayedAnswer, type RelayedCommand } from "@valet/contracts";
 import { agentHeaders } from "@valet/contracts/node";
-import type { Clock, Secret } from "@valet/shared";
+import { type Clock, deadlineSignal, type Secret } from "@valet/shared";
 import { type AppDeps, answerTo, failed } from "./app.ts";
 import type { Answer } from "./commands.ts";
 
@@ -25,7 +25,7 @@ const longestPauseMs = 5_000;
 export async function dialOut(deps: AppDeps, api: { url: string; token: Secret }, runtime: DialOutRuntime) {
   const { clock, signal } = runtime;
   const client = makeApiClient({ baseUrl: api.url, token: api.token.reveal(), ...pick(runtime.fetch) });
-  const within = (ms: number) => AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+  const within = (ms: number) => deadlineSignal(ms, signal);
   let failures = 0;
 
   async function serve(commands: readonly RelayedCommand[]): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ApiClient } from "@valet/contracts";
+import { deadlineSignal } from "@valet/shared";
 import type { Config, Variables } from "./config.ts";
 import type { CliIo } from "./io.ts";
 import { type Style, makeStyle } from "./style.ts";
@@ -47,7 +48,7 @@ export async function makeContext(io: CliIo, globals: { json?: boolean; apiUrl?:
       const { apiUrl, token } = configured();
       return (api ??= makeApiClient({ baseUrl: apiUrl, ...(token ? { token: token.reveal() } : {}) }));
     },
-    signal: () => AbortSignal.any([io.signal, AbortSignal.timeout(callTimeoutMs)]),
+    signal: () => deadlineSignal(callTimeoutMs, io.signal),
     print: (document, text) => {
       io.stdout.write(`${json ? JSON.stringify(document, null, 2) : text()}\n`);
     },

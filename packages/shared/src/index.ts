@@ -4,6 +4,7 @@ export * from "./deploy-actions.ts";
 export * from "./result.ts";
 export * from "./assert-never.ts";
 export * from "./clock.ts";
+export * from "./deadline-signal.ts";
 export * from "./fake-clock.ts";
 export * from "./lease-times.ts";
 export * from "./secret.ts";

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { agentAnswerBytes, agentHeaders, agentRequestBytes, signBytes, signatureMatches } from "@valet/contracts/node";
+import { deadlineSignal } from "@valet/shared";
 import type { AgentCurlFlags } from "../commands/agent.ts";
 import type { CliContext } from "../context.ts";
 import { explain } from "../explain.ts";
@@ -74,7 +75,7 @@ async function send(context: CliContext, request: SignedRequest, timestamp: stri
       },
       ...(body === "" ? {} : { body }),
       redirect: "error",
-      signal: AbortSignal.any([context.io.signal, AbortSignal.timeout(request.timeoutMs)]),
+      signal: deadlineSignal(request.timeoutMs, context.io.signal),
     });
     const text = await response.text();
     const answeredAt = response.headers.get(agentHeaders.timestamp) ?? "";

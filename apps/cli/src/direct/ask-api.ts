@@ -1,5 +1,5 @@
 import type { SandboxView } from "@valet/contracts";
-import type { Environment } from "@valet/shared";
+import { type Environment, deadlineSignal } from "@valet/shared";
 import type { CliContext } from "../context.ts";
 import { CliFailure } from "../failure.ts";
 import type { Discovered } from "./discover.ts";
@@ -11,7 +11,7 @@ const pageSize = 1_000;
 export async function apiAnswers(context: CliContext): Promise<boolean> {
   try {
     const { apiUrl } = context.config();
-    const signal = AbortSignal.any([context.io.signal, AbortSignal.timeout(patienceMs)]);
+    const signal = deadlineSignal(patienceMs, context.io.signal);
     return (await fetch(`${apiUrl}/api/v1/health`, { signal })).ok;
   } catch (error) {
     context.io.signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { agentAnswerBytes, agentHeaders, agentRequestBytes, signatureMatches, signBytes } from "@valet/contracts/node";
-import { err, ok, type Clock, type Result, type Secret } from "@valet/shared";
+import { deadlineSignal, err, ok, type Clock, type Result, type Secret } from "@valet/shared";
 import type { DriverError } from "../driver.ts";
 
 export interface AgentAddress {
@@ -119,7 +119,7 @@ export function httpTransport(url: string): AgentTransport {
         headers,
         ...(body === "" ? {} : { body }),
         redirect: "error",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: deadlineSignal(timeoutMs, signal),
       });
       return {
         body: await readLimited(response),

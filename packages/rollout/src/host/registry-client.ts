@@ -4,7 +4,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { type ReleaseManifest, releaseManifestSchema, sha256 } from "@valet/contracts/node";
-import { err, ok, type Result } from "@valet/shared";
+import { deadlineSignal, err, ok, type Result } from "@valet/shared";
 import { errorCode } from "./durable-file.ts";
 
 export interface PullError {
@@ -53,7 +53,7 @@ export function makeRegistryClient({ url, repository, timeoutMs = 30_000 }: Regi
       const response = await fetch(address, {
         method,
         headers: { accept: "application/vnd.oci.image.manifest.v1+json, */*;q=0.1" },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: deadlineSignal(timeoutMs, signal),
       });
       if (response.status === 404) {
         return failed(

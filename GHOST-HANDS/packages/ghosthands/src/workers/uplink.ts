@@ -6,7 +6,7 @@ import {
   type GhFeedEntry,
   type GhInventory,
 } from "@valet/contracts";
-import type { Secret } from "@valet/shared";
+import { type Secret, deadlineSignal } from "@valet/shared";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { makeChangeSignal } from "../runtime/signal.ts";
@@ -61,7 +61,7 @@ export function makeUplink(deps: UplinkDeps): Uplink {
   ): Promise<z.output<S>> {
     const response = await fetch(url, {
       headers,
-      signal: AbortSignal.any([init.signal, AbortSignal.timeout(init.timeoutMs)]),
+      signal: deadlineSignal(init.timeoutMs, init.signal),
       ...(init.body === undefined ? {} : { method: "POST", body: JSON.stringify(init.body) }),
     });
     if (!response.ok)
