@@ -39,6 +39,11 @@ export async function followDeploy(
           `  ${host.sandboxName}: ${host.step.replaceAll("_", " ")}${host.reason ? `: ${host.reason}` : ""}`,
         );
       }
+      if (deploy.progress.phase !== "ended") tell("progress", `  ${deploy.progress.text}`);
+      if (deploy.analysis) {
+        const { look, looksTotal, verdict, reason } = deploy.analysis;
+        tell("analysis", `  analysis, look ${look} of ${looksTotal}: ${verdict}. ${reason}`);
+      }
       tell(
         "deploy",
         `deploy of ${deploy.imageTag}: ${deploy.state.replaceAll("_", " ")}${deploy.stateReason ? ` (${deploy.stateReason})` : ""}`,

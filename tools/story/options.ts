@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { resolve } from "node:path";
+import { type Strategy, strategies } from "@valet/shared";
 
 export const sabotages = ["no-cordon", "no-fence"] as const;
 export type Sabotage = (typeof sabotages)[number];
@@ -15,6 +16,8 @@ export interface StoryOptions {
   /** 0: any free one. */
   port: number;
   sabotage: Sabotage | undefined;
+  /** How v2 and v3 go through the fleet. */
+  strategy: Strategy;
   browser: string | undefined;
 }
 
@@ -25,6 +28,7 @@ export const usage = `npm start -- [options]
   --data DIR         where everything is kept (default .valet; with --once a folder of its own that is removed)
   --port N           port of the dashboard and the API (default 3000; with --once any free one)
   --browser PATH     the Chromium to use (default: found, or installed)
+  --strategy NAME    how the releases are rolled out: ${strategies.join(", ")} (default rolling)
   --sabotage NAME    with --once: build with a known failure put back (${sabotages.join(", ")}) and see the story catch it`;
 
 /** Throws an Error with one line when a flag is unknown or its value impossible. */
@@ -40,6 +44,7 @@ export function parseOptions(argv: string[]): StoryOptions | "help" {
       port: { type: "string" },
       browser: { type: "string" },
       sabotage: { type: "string" },
+      strategy: { type: "string" },
     },
   });
   if (values.help) return "help";
@@ -50,6 +55,10 @@ export function parseOptions(argv: string[]): StoryOptions | "help" {
     throw new Error(`--sabotage ${values.sabotage} is unknown: use ${sabotages.join(" or ")}`);
   }
   if (sabotage && !values.once) throw new Error("--sabotage goes with --once");
+  const strategy = strategies.find((name) => name === (values.strategy ?? "rolling"));
+  if (!strategy) throw new Error(`--strategy ${values.strategy} is unknown: use ${strategies.join(" or ")}`);
+  if (values.empty && values.strategy !== undefined)
+    throw new Error("--strategy goes with the story, and --empty tells none");
   return {
     once: values.once,
     json: values.json,
@@ -57,6 +66,7 @@ export function parseOptions(argv: string[]): StoryOptions | "help" {
     dataDir: values.data === undefined ? "" : resolve(values.data),
     port: portOf(values.port, values.once),
     sabotage,
+    strategy,
     browser: values.browser,
   };
 }

@@ -64,7 +64,15 @@ export async function runStart(context: StartContext): Promise<number> {
     }
     const releases = await publishReleases(stack.registry, join(dataDir, "releases"), patches, await tagSuffix(stack));
     const facts = await Promise.race([
-      tellStory({ stack, narrator, siteUrl: site.url, submissionsLog: site.log, releases, startupMs }),
+      tellStory({
+        stack,
+        narrator,
+        siteUrl: site.url,
+        submissionsLog: site.log,
+        releases,
+        startupMs,
+        strategy: options.strategy,
+      }),
       untilAborted(signal).then(() => Promise.reject(signal.reason as Error)),
     ]);
     const summary = await recomputeSummary(stack, facts);

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { TaskSubmit } from "@valet/contracts";
+import type { Strategy } from "@valet/shared";
 import type { BuiltRelease } from "../artefacts/build-release.ts";
 import type { Stack } from "../local-stack/stack.ts";
 import { waitFor } from "../local-stack/wait-for.ts";
 import { followDeploy } from "./follow-deploy.ts";
 import type { Narrator } from "./narrator.ts";
 import { applicationTask, readTask } from "./site/tasks.ts";
+import { strategyConfig } from "./strategy-config.ts";
 import type { StoryFacts } from "./summary.ts";
 import { announceRelease } from "./webhook.ts";
 
@@ -17,6 +19,7 @@ export interface StoryPlace {
   submissionsLog: string;
   releases: BuiltRelease[];
   startupMs: number;
+  strategy: Strategy;
 }
 
 /** Seconds of each application task, cycled through: 5 to 40. */
@@ -43,9 +46,12 @@ export async function tellStory(place: StoryPlace): Promise<StoryFacts> {
   await slotsReady(stack);
   await stack.call("PUT", "/api/v1/admin/deploys/config", { autoDeployStaging: true, autoDeployProd: false });
 
-  narrator.chapter("24 browser tasks are submitted");
+  await configure(place);
+  // A canary is judged by its tasks: there must be enough of them while it runs.
+  const tasks = place.strategy === "canary" ? 42 : 24;
+  narrator.chapter(`${tasks} browser tasks are submitted`);
   const fromMs = Date.now();
-  submitted.push(...(await submit(place, 24)));
+  submitted.push(...(await submit(place, tasks)));
   await running(stack, 6);
   narrator.say("every slot of the fleet is busy");
 
@@ -71,6 +77,17 @@ export async function tellStory(place: StoryPlace): Promise<StoryFacts> {
     fromMs,
     toMs: Date.now(),
   };
+}
+
+/** The environment's rollout.yml, stored as an admin would; the shipped defaults need none. */
+async function configure({ stack, narrator, strategy }: StoryPlace): Promise<void> {
+  const source = strategyConfig(strategy, stack.environment);
+  const path = `/api/v1/admin/rollout-config/${stack.environment}`;
+  const { version } = await stack.call<{ version: number }>("GET", path);
+  if (source === null && version === 0) return;
+  narrator.chapter(`releases go out by the strategy ${strategy} from now on`);
+  const empty = `version: 1\nenvironments:\n  ${stack.environment}: {}\n`;
+  await stack.call("PUT", path, { source: source ?? empty, expectedVersion: version });
 }
 
 async function announce(place: StoryPlace, release: BuiltRelease, message: string): Promise<string> {
