@@ -37,6 +37,11 @@ describe("driftOf", () => {
     expect(driftOf(hostWith("v1", "v2").health(), 1, [v2])).toEqual({ kind: "retarget", generation: 2 });
   });
 
+  it("a share of slots that a canary left behind is given back to all slots", () => {
+    expect(driftOf(hostWith("v1", "v2").health(), 2, [v1, v2], 1)).toEqual({ kind: "retarget", generation: 2 });
+    expect(driftOf(hostWith("v1", "v2").health(), 2, [v1, v2], null)).toEqual({ kind: "none" });
+  });
+
   it("leaves a host alone while a procedure runs there, and a release that was put there by hand", () => {
     const health: AgentHealth = hostWith("v1").health();
     const deploy = {

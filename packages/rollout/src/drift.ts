@@ -16,14 +16,22 @@ export type Drift =
  * Compares what a host reports with the releases its environment may take work on. A host that was away during a deploy comes
  * back on a release that is no longer allowed: it gets a deploy of its own before it gets any work.
  */
-export function driftOf(health: AgentHealth, targetGeneration: number | null, allowed: readonly string[]): Drift {
+export function driftOf(
+  health: AgentHealth,
+  targetGeneration: number | null,
+  allowed: readonly string[],
+  targetSlots: number | null = null,
+): Drift {
   if (allowed.length === 0 || (health.currentDeploy !== null && health.currentDeploy.endedAt === null)) {
     return { kind: "none" };
   }
   const serving = health.generations.filter((one) => one.state === "serving");
   const isAllowed = (digest: string | null): boolean => digest !== null && allowed.includes(digest);
   const sound = serving.filter((one) => one.healthy && isAllowed(one.imageDigest));
-  if (sound.some((one) => one.generation === targetGeneration)) return { kind: "none" };
+  const isOnTarget = sound.some((one) => one.generation === targetGeneration);
+  if (isOnTarget && targetSlots === null) return { kind: "none" };
+  // A canary ended while the host was away: nobody is left to widen its share.
+  if (isOnTarget && targetGeneration !== null) return { kind: "retarget", generation: targetGeneration };
   const newest = newestOf(sound);
   if (newest) return { kind: "retarget", generation: newest.generation };
   const running = newestOf(serving);

@@ -17,7 +17,8 @@ const trigger = "converge";
 
 /**
  * Queues one deploy of the last completed release for hosts that came back on another one, limited to them. At most one deploy is
- * open an environment: while there is one, these hosts wait; it may well take them along.
+ * open an environment: while there is one, these hosts wait; it may well take them along. A host that still runs tasks waits
+ * until they have ended (F22): it is cordoned, so that it gets no others.
  */
 export async function converge(
   { db, log, knobs }: { db: Database; log: Log; knobs: RolloutKnobs },
@@ -33,7 +34,7 @@ export async function converge(
     if (!last || !release) return null;
     const ids = hosts.map((host) => host.id);
     const recent = await recentlyDeployedTo(tx, ids, trigger, againAfterMs);
-    const due = hosts.filter((host) => !recent.includes(host.id));
+    const due = hosts.filter((host) => host.activeTaskCount === 0 && !recent.includes(host.id));
     if (due.length === 0) return null;
     const names = due.map((host) => host.name).join(", ");
     return createDeploy(tx, {

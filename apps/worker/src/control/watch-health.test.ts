@@ -1,5 +1,13 @@
-import { type TestDatabase, addCordon, createTestDatabase, listDeploys } from "@valet/db";
-import { defaultKnobs, leaseTimes, makeFakeClock } from "@valet/shared";
+import {
+  type TestDatabase,
+  addCordon,
+  completeAttempt,
+  createTestDatabase,
+  listDeploys,
+  makeTestFleet,
+  removeCordon,
+} from "@valet/db";
+import { type Reservation, defaultKnobs, leaseTimes, makeFakeClock } from "@valet/shared";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { digestOf } from "../../../../packages/rollout/src/testing/world.ts";
 import { makeBell } from "../bell.ts";
@@ -52,6 +60,18 @@ async function deployed(tag: string): Promise<void> {
   const id = await fleet.addDeploy(tag);
   for (let n = 0; n < 40 && (await fleet.deploy(id)).state !== "completed"; n += 1) await seconds(1);
   expect((await fleet.deploy(id)).state).toBe("completed");
+}
+
+/** Both slots of one sandbox run a task. */
+async function runOn(name: string): Promise<Reservation[]> {
+  const other = name === "sandbox-1" ? "sandbox-2" : "sandbox-1";
+  const holder = { holderKind: "operator" as const, holderId: "test" };
+  const tasks = makeTestFleet(test.db, times);
+  await test.db.tx((tx) => addCordon(tx, fleet.idOf(other), { ...holder, reason: "test" }));
+  for (let n = 0; n < 2; n += 1) await tasks.submit();
+  const runs = await tasks.run();
+  await test.db.tx((tx) => removeCordon(tx, fleet.idOf(other), holder));
+  return runs;
 }
 
 const holders = async (name: string) =>
@@ -116,14 +136,26 @@ describe("health checks", () => {
     expect(await holders("sandbox-2")).toContain("health drift");
   });
 
-  it("F22: a drifted host with running tasks is never drained: it is cordoned and its tasks go on", async () => {
+  it("F22: a drifted host with running tasks is cordoned, never drained, and repaired only once its slots are idle", async () => {
     await begin();
     await deployed("v1");
+    const runs = await runOn("sandbox-2");
+    expect(runs).toHaveLength(2);
     fleet.host("sandbox-2").isReachable = false;
     await seconds(20);
     await deployed("v2");
     fleet.host("sandbox-2").isReachable = true;
+    const before = fleet.host("sandbox-2").admitted.length;
     for (let n = 0; n < 40; n += 1) await seconds(1);
+    expect(await holders("sandbox-2")).toContain("health drift");
+    expect(fleet.host("sandbox-2").admitted).toHaveLength(before);
+    expect((await fleet.row("sandbox-2")).activeTaskCount).toBe(2);
+    for (const { taskId, fence, leaseId } of runs) {
+      const end = { taskId, fence, leaseId, status: "completed" as const };
+      await test.db.tx((tx) => completeAttempt(tx, fleet.idOf("sandbox-2"), end));
+    }
+    for (let n = 0; n < 40 && (await holders("sandbox-2")).length > 0; n += 1) await seconds(1);
+    expect(fleet.host("sandbox-2").health().imageDigest).toBe(digestOf("v2"));
     expect(fleet.host("sandbox-2").admitted.map((one) => one.kind)).not.toContain("drain");
     expect(fleet.host("sandbox-2").admitted.map((one) => one.kind)).not.toContain("end_generation");
   });

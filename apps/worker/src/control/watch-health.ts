@@ -69,7 +69,7 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
     notes.note(row.id, seen);
     if (seen.ok) {
       silentSince.delete(row.id);
-      const drift = driftOf(seen.value, row.targetGeneration, watched.allowed);
+      const drift = driftOf(seen.value, row.targetGeneration, watched.allowed, row.targetSlots);
       // A GH worker that is just being restarted is not worth a word yet.
       if (drift.kind === "unsound" && !lasts(unsoundSince, row.id)) return false;
       if (drift.kind !== "unsound") unsoundSince.delete(row.id);
