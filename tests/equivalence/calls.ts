@@ -38,7 +38,7 @@ export type Call =
   | { op: "closeSession"; session: number }
   | { op: "touchSession"; session: number }
   | { op: "release"; environment: Environment; digest: string; isAllowed: boolean }
-  | { op: "target"; sandboxId: string; generation: number | null }
+  | { op: "target"; sandboxId: string; generation: number | null; slots: number | null }
   | { op: "heartbeat"; sandboxId: string; session: number; heartbeat: RefHeartbeat }
   | { op: "submit"; tenantId: string; environment: Environment; spec: TestSpec; key: string | null; body: string }
   | { op: "reserve"; limit: number; environment: Environment | null }
@@ -72,6 +72,9 @@ export interface Names {
 }
 
 export const noNames = (): Names => ({ of: new Map(), leases: new Map(), sessions: [], permits: 0 });
+
+/** Health checks have one holder of their own, which the deploy engine knows. */
+export const holderOf = (kind: CordonHolderKind): string => (kind === "health" ? "unreachable" : "test");
 
 /** Short enough that a few commands run into every limit; whole seconds. */
 export const testTimes: LeaseTimes = {

@@ -8,7 +8,7 @@ export type Command =
   | { op: "sandbox"; capacity: number; labels: Record<string, string>; environment: Environment }
   | { op: "session"; sandbox: number; change: "open" | "close" | "touch" | "touch_old" }
   | { op: "release"; environment: Environment; digest: "a" | "b" | "c"; isAllowed: boolean }
-  | { op: "target"; sandbox: number; generation: number | null }
+  | { op: "target"; sandbox: number; generation: number | null; slots: number | null }
   | { op: "host"; sandbox: number; generation: number; change: HostChange }
   | { op: "heartbeat"; sandbox: number; luck: number }
   | { op: "submit"; tenant: number; luck: number; key: number | null }

@@ -66,7 +66,7 @@ function makeSetup(dice: Dice): Command[] {
     commands.push(
       { op: "sandbox", capacity, labels: labelsOf(dice), environment },
       { op: "session", sandbox, change: "open" },
-      { op: "target", sandbox, generation: 1 },
+      { op: "target", sandbox, generation: 1, slots: null },
       { op: "host", sandbox, generation: 1, change: "boot" },
     );
     for (let beats = 0; beats <= capacity; beats += 1) commands.push({ op: "heartbeat", sandbox, luck: 0 });
@@ -158,7 +158,7 @@ const stories: readonly ((dice: Dice, sandboxes: number) => Command[])[] = [
     return [
       { op: "host", sandbox, generation, change: "boot" },
       heartbeat,
-      { op: "target", sandbox, generation },
+      { op: "target", sandbox, generation, slots: dice.chance(0.4) ? 1 : null },
       { op: "hand_over", sandbox },
       heartbeat,
     ];
@@ -281,6 +281,7 @@ const makers = {
       op: "target",
       sandbox: dice.below(sandboxes),
       generation: dice.chance(0.1) ? null : 1 + dice.below(3),
+      slots: dice.chance(0.3) ? 1 + dice.below(2) : null,
     }),
   },
   hand_over: {

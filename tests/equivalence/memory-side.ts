@@ -1,6 +1,6 @@
 import { canonicalJson, type Result } from "@valet/shared";
 import type { MemoryTask, MemoryTasks } from "../../packages/rollout/src/simulation/tasks/model.ts";
-import { noNames, type Handlers, type Names } from "./calls.ts";
+import { holderOf, noNames, type Handlers, type Names } from "./calls.ts";
 import { keyIn, noteLease, notePermit, noteSession } from "./names.ts";
 
 /** The memory store behind the calls that both stores are given. */
@@ -15,7 +15,7 @@ export function memorySide(tasks: MemoryTasks): { names: Names; handlers: Handle
     touchSession: (call) => tasks.touchSession(session(call.session)),
     release: ({ environment, digest, isAllowed }) =>
       isAllowed ? tasks.allowRelease(environment, digest) : tasks.disallowRelease(environment, digest),
-    target: ({ sandboxId, generation }) => tasks.setTargetGeneration(sandboxId, generation),
+    target: ({ sandboxId, generation, slots }) => tasks.setTargetGeneration(sandboxId, generation, slots),
     heartbeat: ({ sandboxId, session: place, heartbeat }) =>
       tasks.applyHeartbeat({
         sandboxId,
@@ -59,8 +59,9 @@ export function memorySide(tasks: MemoryTasks): { names: Names; handlers: Handle
     expireQueued: () => ({ ids: tasks.expireQueued() }),
     beat: ({ kind, id }) => tasks.beat({ kind, id }),
     cordon: ({ sandboxId, holder }) =>
-      tasks.addCordon(sandboxId, { holderKind: holder, holderId: "test", reason: "test" }),
-    uncordon: ({ sandboxId, holder }) => tasks.removeCordon(sandboxId, { holderKind: holder, holderId: "test" }),
+      tasks.addCordon(sandboxId, { holderKind: holder, holderId: holderOf(holder), reason: "test" }),
+    uncordon: ({ sandboxId, holder }) =>
+      tasks.removeCordon(sandboxId, { holderKind: holder, holderId: holderOf(holder) }),
     handOver: ({ sandboxId }) => tasks.handOverSlots(sandboxId),
     request: (call) => requestView(request(tasks, call)),
     capacity: ({ sandboxId, capacity }) => tasks.setCapacity(sandboxId, capacity),
@@ -72,10 +73,17 @@ export function memorySide(tasks: MemoryTasks): { names: Names; handlers: Handle
       toCancel: tasks.cancelsFor(sandboxId),
       news: tasks.sessionNews(sandboxId),
       plan: tasks.slotPlan(sandboxId),
+      facts: factsOf(tasks, sandboxId),
       ids: tasks.handOverCandidates(),
     }),
   };
   return { names, handlers };
+}
+
+/** As the deploy engine sees the sandbox. */
+function factsOf(tasks: MemoryTasks, sandboxId: string): unknown {
+  const found = tasks.sandboxFacts().find((one) => one.sandboxId === sandboxId);
+  return found && { ...found, environment: undefined };
 }
 
 function request(
@@ -138,9 +146,31 @@ export function memoryState(tasks: MemoryTasks): Record<string, unknown> {
       ),
     ),
     sandboxes: sorted(
-      boxes.map(({ id, state, reachable, capacity, target, planRevision, unacknowledgedInARow, quarantinedUntil }) => ({
-        ...{ id, state, reachable, capacity, target, planRevision, unacknowledgedInARow, quarantinedUntil },
-      })),
+      boxes.map(
+        ({
+          id,
+          state,
+          reachable,
+          capacity,
+          target,
+          targetSlots,
+          planRevision,
+          unacknowledgedInARow,
+          quarantinedUntil,
+        }) => ({
+          ...{
+            id,
+            state,
+            reachable,
+            capacity,
+            target,
+            targetSlots,
+            planRevision,
+            unacknowledgedInARow,
+            quarantinedUntil,
+          },
+        }),
+      ),
     ),
     slots: sorted(boxes.flatMap(({ id, slots }) => slots.map((slot) => ({ sandboxId: id, ...slot })))),
     generations: sorted(

@@ -24,7 +24,17 @@ export function notePermit(names: Names, id: string): void {
 }
 
 /** Lists whose order says nothing. */
-const unordered = new Set(["renewed", "lost", "cancel", "requeued", "quarantined", "expired", "reservations", "ids"]);
+const unordered = new Set([
+  "renewed",
+  "lost",
+  "cancel",
+  "requeued",
+  "quarantined",
+  "expired",
+  "reservations",
+  "ids",
+  "cordons",
+]);
 
 /** The value with both stores' own ids under their common names, and lists without an order sorted. */
 export function normalise(names: Names, value: unknown, key = ""): unknown {

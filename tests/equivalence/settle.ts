@@ -76,7 +76,7 @@ function settleHost(
     case "session":
       return settleSession(command, sandboxId, world);
     case "target":
-      return { op: "target", sandboxId, generation: command.generation };
+      return { op: "target", sandboxId, generation: command.generation, slots: command.slots };
     case "host":
       changeHost(hostOf(world, sandboxId), command.generation, command.change);
       return undefined;

@@ -27,6 +27,7 @@ import {
   reserveTasks,
   retryTask,
   reviewTask,
+  sandboxFacts,
   sessionNews,
   setReachable,
   setTargetGeneration,
@@ -37,7 +38,7 @@ import {
   type Tx,
 } from "@valet/db";
 import { Secret, type Result } from "@valet/shared";
-import { noNames, testTimes, type CallOf, type Handlers, type Names } from "./calls.ts";
+import { holderOf, noNames, testTimes, type CallOf, type Handlers, type Names } from "./calls.ts";
 import { keyIn, noteLease, notePermit, noteSession } from "./names.ts";
 
 const times = testTimes;
@@ -78,7 +79,7 @@ function hostHandlers(tx: Tx, names: Names): Pick<Handlers, HostOps> {
       isAllowed
         ? allowRelease(tx, environment, "ghosthands", { imageDigest, reason: "test" })
         : disallowRelease(tx, environment, "ghosthands", imageDigest),
-    target: ({ sandboxId, generation }) => setTargetGeneration(tx, sandboxId, generation),
+    target: ({ sandboxId, generation, slots }) => setTargetGeneration(tx, sandboxId, generation, slots),
     heartbeat: ({ sandboxId, session: place, heartbeat }) =>
       applyHeartbeat(tx, {
         sandboxId,
@@ -94,9 +95,10 @@ function hostHandlers(tx: Tx, names: Names): Pick<Handlers, HostOps> {
         },
       }),
     async cordon({ sandboxId, holder }) {
-      await addCordon(tx, sandboxId, { holderKind: holder, holderId: "test", reason: "test" });
+      await addCordon(tx, sandboxId, { holderKind: holder, holderId: holderOf(holder), reason: "test" });
     },
-    uncordon: ({ sandboxId, holder }) => removeCordon(tx, sandboxId, { holderKind: holder, holderId: "test" }),
+    uncordon: ({ sandboxId, holder }) =>
+      removeCordon(tx, sandboxId, { holderKind: holder, holderId: holderOf(holder) }),
     handOver: ({ sandboxId }) => handOverSlots(tx, sandboxId),
     async capacity({ sandboxId, capacity }) {
       await patchSandbox(tx, sandboxId, { capacity });
@@ -110,6 +112,7 @@ function hostHandlers(tx: Tx, names: Names): Pick<Handlers, HostOps> {
         toCancel: await cancelsFor(tx, sandboxId),
         news: (await sessionNews(tx, [sandboxId]))[0],
         plan: await slotPlan(tx, sandboxId),
+        facts: await factsOf(tx, sandboxId),
         ids: await handOverCandidates(tx),
       };
     },
@@ -154,6 +157,14 @@ function taskHandlers(tx: Tx, names: Names): Omit<Handlers, HostOps> {
       return result.ok ? { ok: true, task: taskView(result.value) } : result;
     },
   };
+}
+
+/** As the deploy engine sees the sandbox, but for other deploys: there are none. */
+async function factsOf(tx: Tx, sandboxId: string): Promise<unknown> {
+  const nothing = "00000000-0000-0000-0000-000000000000";
+  const deploy = { id: nothing, environment: "dev" as const, sandboxIds: [sandboxId], hosts: [{ sandboxId }] };
+  const [found] = await sandboxFacts(tx, deploy, times);
+  return found && { ...found, otherDeploys: undefined };
 }
 
 async function addSandbox(tx: Tx, { name, environment, capacity, labels }: CallOf<"sandbox">): Promise<string> {

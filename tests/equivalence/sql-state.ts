@@ -73,6 +73,7 @@ const tables: Record<string, { columns: Record<string, string>; from: string }> 
       reachable: "reachable",
       capacity: "capacity",
       target: "target_generation",
+      targetSlots: "target_slots",
       planRevision: "plan_revision",
       unacknowledgedInARow: "unacknowledged_in_a_row",
       quarantinedUntil: ms("quarantined_until"),
