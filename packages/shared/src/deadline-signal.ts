@@ -15,8 +15,9 @@ export function deadlineSignal(ms: number, parent: AbortSignal): AbortSignal {
   };
   const endWithParent = () => end(parent.reason);
   const late = `no answer within ${Math.round(ms)} ms`;
-  const timer: unknown = setTimeout(() => end(new DOMException(late, "TimeoutError")), ms);
-  if (hasUnref(timer)) timer.unref();
+  const timer = setTimeout(() => end(new DOMException(late, "TimeoutError")), ms);
+  const handle: unknown = timer;
+  if (hasUnref(handle)) handle.unref();
   parent.addEventListener("abort", endWithParent, { once: true });
   return controller.signal;
 }
