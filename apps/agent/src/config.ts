@@ -41,6 +41,8 @@ const schema = z.object({
   VALET_FRONT_WORKER_PORT: z.coerce.number().int().min(0).max(65_535).default(3101),
   /** Slots of this sandbox. */
   VALET_CAPACITY: z.coerce.number().int().min(1).max(64).default(2),
+  /** Memory that a second generation needs before it is started beside the first, MB; 0: never refuse. */
+  VALET_GENERATION_MEMORY_MB: z.coerce.number().int().min(0).max(1_000_000).default(600),
   /** The Chromium that GH workers start; their own default when absent. */
   VALET_BROWSER_PATH: z.string().optional(),
   /** The lease all task times derive from, ms. */
@@ -66,6 +68,8 @@ export interface AgentConfig {
   frontApiPort: number;
   frontWorkerPort: number;
   onExit: "leave" | "end";
+  /** What a second generation needs; 0: nobody asks. */
+  generationMemoryMb: number;
   logLevel: string;
   version: string;
   host: HostConfig;
@@ -90,6 +94,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     frontApiPort: settings.VALET_FRONT_API_PORT,
     frontWorkerPort: settings.VALET_FRONT_WORKER_PORT,
     onExit: settings.VALET_AGENT_ON_EXIT,
+    generationMemoryMb: settings.VALET_GENERATION_MEMORY_MB,
     logLevel: settings.LOG_LEVEL,
     version: settings.VALET_VERSION,
     host: {

@@ -23,7 +23,13 @@ async function main(config: AgentConfig): Promise<void> {
   const open = openHost(config.host, systemClock, log);
   const startedMs = systemClock.monotonicMs();
   const readSystem = makeSystemFacts(config.host.ghDataDir, config.host.host);
-  const views = makeViews(open, readSystem, config.version, () => systemClock.monotonicMs() - startedMs);
+  const views = makeViews(
+    open,
+    readSystem,
+    config.version,
+    () => systemClock.monotonicMs() - startedMs,
+    config.generationMemoryMb,
+  );
   const authenticator = makeAuthenticator(config.key, () => systemClock.now());
   const deps = { open, views, authenticator, now: () => systemClock.now(), log };
   const app = makeApp(deps);

@@ -13,6 +13,7 @@ export function makeViews(
   readSystem: () => Promise<SystemFacts>,
   version: string,
   uptimeMs: () => number,
+  generationMemoryMb = 0,
 ): Views {
   const { generations } = open.host;
 
@@ -49,7 +50,17 @@ export function makeViews(
         epoch: open.ledger.current(),
         generations: all,
         sandboxId: open.host.config.sandboxId,
+        ...(generationMemoryMb > 0 ? { admission: admissionOf(facts, generationMemoryMb) } : {}),
       };
     },
   };
+}
+
+/** Whether one more generation fits into the memory that nobody uses now. */
+export function admissionOf(
+  { memoryTotalMb, memoryUsedMb }: Pick<SystemFacts, "memoryTotalMb" | "memoryUsedMb">,
+  neededMb: number,
+): NonNullable<AgentHealth["admission"]> {
+  const freeMb = Math.max(0, memoryTotalMb - memoryUsedMb);
+  return { admits: freeMb >= neededMb, neededMb, freeMb };
 }
