@@ -20,7 +20,8 @@ const withQuery = all.filter(([, route]) => route.query);
 
 /** Any ids, well formed and unknown. */
 function urlOf(route: Route, ids: Record<string, string> = {}): string {
-  return route.path.replace(/:([A-Za-z]+)/g, (_, name: string) => ids[name] ?? (name === "fence" ? "1" : randomUUID()));
+  const known: Record<string, string> = { fence: "1", environment: "dev", ...ids };
+  return route.path.replace(/:([A-Za-z]+)/g, (_, name: string) => known[name] ?? randomUUID());
 }
 function holderOf(route: Route): string | null {
   if (route.access === "sandbox") return sandboxToken;
@@ -123,22 +124,31 @@ describe("every endpoint with a body", () => {
   });
 });
 
+const badQueries: Partial<Record<RouteName, Record<string, string>>> = {
+  assignments: { waitMs: "-1", planRevision: "x" },
+  agentCommands: { waitMs: "-1" },
+  compareReleases: { from: "", to: "" },
+};
+
 describe("every endpoint with a query", () => {
   test.each(withQuery)("%s refuses bad values and names them", async (name, route) => {
-    const bad = name === "assignments" ? { waitMs: "-1", planRevision: "x" } : { page: "0", pageSize: "5000" };
+    const bad = badQueries[name] ?? { page: "0", pageSize: "5000" };
     for (const [field, value] of Object.entries(bad)) {
       const answer = await call(route, { url: `${urlOf(route)}?${field}=${value}` });
       expectRefusal(answer, 422, "validation");
-      expect(answer.json().details[0].field).toBe(field);
+      expect(answer.json().details.map((detail: { field: string }) => detail.field)).toContain(field);
     }
   });
-  const lists = withQuery.filter(([name]) => name !== "assignments");
+  // A sandbox may be newer than its API: what it adds to a query is let through.
+  const lists = withQuery.filter(([, route]) => route.access !== "sandbox");
   test.each(lists)("%s refuses a key it does not know, and a search that is too long", async (_, route) => {
     expectRefusal(await call(route, { url: `${urlOf(route)}?noSuchKey=1` }), 422, "validation");
     expectRefusal(await call(route, { url: `${urlOf(route)}?search=${"x".repeat(201)}` }), 422, "validation");
   });
 
-  const sorted = lists.filter(([name]) => name !== "listAudit");
+  const sorted = lists.filter(
+    ([name, { query }]) => name !== "listAudit" && query instanceof z.ZodObject && "page" in query.shape,
+  );
   test.each(sorted)("F51: %s sorts by its allow-list only", async (_, route) => {
     for (const sortBy of [
       "id;DROP TABLE tasks",

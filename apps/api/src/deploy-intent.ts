@@ -1,4 +1,3 @@
-import type { KnobsOverride } from "@valet/contracts";
 import {
   type DeployRow,
   type ReleaseRow,
@@ -10,15 +9,8 @@ import {
   setDeployRequest,
   upsertRelease,
 } from "@valet/db";
-import {
-  type Environment,
-  type RolloutKnobs,
-  type Service,
-  UserError,
-  activeDeployStates,
-  defaultKnobs,
-  deployActions,
-} from "@valet/shared";
+import { type Environment, type Service, UserError, activeDeployStates, deployActions } from "@valet/shared";
+import type { RolloutSettings } from "./rollout-settings.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** What the API does to deploys: it writes down what is wanted; the control worker alone decides and acts. */
@@ -26,30 +18,31 @@ export interface DeployWish {
   environment: Environment;
   service: Service;
   release: ReleaseRow;
+  /** `queued` becomes `awaiting_approval` where the environment asks for approvals. */
   state: "awaiting_trigger" | "queued";
   stateReason: string;
-  knobs: RolloutKnobs;
+  settings: RolloutSettings & { ignoreFreeze?: boolean };
   trigger: string;
   createdBy: string;
   sandboxIds?: string[];
 }
 
 export async function wishDeploy(tx: Tx, wish: DeployWish): Promise<DeployRow> {
-  const { release, ...rest } = wish;
+  const { release, settings, ...rest } = wish;
+  if (release.prunedAt) {
+    const why = release.prunedReason ? `: ${release.prunedReason}` : "";
+    throw new UserError("pruned_release", `The artefact of ${release.imageTag} is gone${why}. Build it again.`);
+  }
+  const isHeld = wish.state === "queued" && settings.requiredApprovals > 0;
   return createDeploy(tx, {
     ...rest,
+    ...settings,
+    state: isHeld ? "awaiting_approval" : wish.state,
     releaseId: release.id,
     imageTag: release.imageTag,
     imageDigest: release.imageDigest,
     sandboxIds: wish.sandboxIds ?? null,
   });
-}
-
-/** The environment's defaults, then what this deploy overrides; `maxUnavailable` and drain follow the order unless given. */
-export function knobsFor(...overrides: readonly KnobsOverride[]): RolloutKnobs {
-  const given: KnobsOverride = Object.assign({}, ...overrides);
-  const knobs = { ...defaultKnobs(given.order) };
-  return { ...knobs, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
 }
 
 export interface RollbackWish {
@@ -58,7 +51,7 @@ export interface RollbackWish {
   /** Where to; null for the last completed release. */
   imageTag: string | null;
   imageDigest?: string | undefined;
-  knobs: RolloutKnobs;
+  settings: RolloutSettings;
   trigger: string;
   actor: string;
   reason: string;
@@ -81,7 +74,7 @@ export async function wishRollback(tx: Tx, wish: RollbackWish): Promise<DeployRo
     release,
     state: "queued",
     stateReason: `rollback to ${release.imageTag}${wish.reason ? `: ${wish.reason}` : ""}`,
-    knobs: wish.knobs,
+    settings: wish.settings,
     trigger: wish.trigger,
     createdBy: wish.actor,
   });

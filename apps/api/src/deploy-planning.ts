@@ -32,7 +32,7 @@ import {
 import { type Environment, type LeaseTimes, type RolloutKnobs, type Service, UserError } from "@valet/shared";
 import { z } from "zod";
 import type { ApiContext } from "./context.ts";
-import { knobsFor } from "./deploy-intent.ts";
+import { changedKnobs, settingsOf } from "./rollout-settings.ts";
 
 /** A deploy as it is wished for; `row` when it exists already and has not begun. */
 export interface PlanWish {
@@ -87,14 +87,15 @@ export async function planFor(sql: Sql, times: LeaseTimes, now: number, wish: Pl
 type Planning = Pick<ApiContext, "times" | "clock" | "config">;
 
 /** The plan of a deploy that nobody has created yet. */
-export function planNew(
+export async function planNew(
   sql: Sql,
   { times, clock, config }: Planning,
   body: NewDeploy,
   actor: string,
 ): Promise<DeployPlan> {
   const { environment, service, imageTag, imageDigest = null, sandboxIds = null } = body;
-  const knobs = knobsFor(config.VALET_ROLLOUT_DEFAULTS, body.knobs);
+  const own = { environment, service, own: body.knobs };
+  const { knobs } = await settingsOf(sql, config.VALET_ROLLOUT_DEFAULTS, own);
   return planFor(sql, times, clock.now(), { environment, service, imageTag, imageDigest, sandboxIds, knobs, actor });
 }
 type NewDeploy = Pick<
@@ -116,8 +117,7 @@ export async function planWaiting(
     throw new UserError("illegal_transition", message);
   }
   const { environment, service, imageTag, imageDigest, sandboxIds } = row;
-  const override = Object.fromEntries(Object.entries(wanted.knobs ?? {}).filter(([, value]) => value !== undefined));
-  const knobs = { ...row.knobs, ...override };
+  const knobs = changedKnobs(row.knobs, wanted.knobs ?? {});
   const wish = { environment, service, imageTag, imageDigest, sandboxIds, knobs, actor, row };
   return planFor(sql, times, clock.now(), wish);
 }

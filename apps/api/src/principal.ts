@@ -37,6 +37,12 @@ export function actorOf(principal: UserPrincipal): string {
   return `${principal.role}:${principal.tenantId}/${principal.name}`;
 }
 
+/** True when two actors are one person, whatever role they came with. */
+export function isSamePerson(one: string, other: string): boolean {
+  const nameOf = (actor: string) => actor.slice(actor.indexOf(":") + 1);
+  return nameOf(one) === nameOf(other);
+}
+
 /** The tenant whose rows this principal may see; null when it may see everyone's. */
 export function tenantScopeOf(principal: UserPrincipal): string | null {
   return principal.role === "client" ? principal.tenantId : null;

@@ -12,6 +12,8 @@ const codes: Record<string, ErrorCode> = {
   revision_moved: "conflict",
   request_pending: "conflict",
   another_active: "conflict",
+  already_approved: "conflict",
+  config_moved: "conflict",
   session_closed: "conflict",
   idempotency_conflict: "idempotency_conflict",
   stale_fence: "stale_fence",

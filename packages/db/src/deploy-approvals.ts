@@ -55,6 +55,14 @@ export async function lockDeploy(tx: Tx, deployId: string): Promise<boolean> {
 }
 
 /** Notes who triggered a deploy that somebody else, or a webhook, created: that person may not approve it. */
-export async function setAskedBy(tx: Tx, deployId: string, actor: string): Promise<void> {
-  await tx.query("UPDATE deploys SET asked_by = $2 WHERE id = $1", [deployId, actor]);
+export async function setAskedBy(
+  tx: Tx,
+  deployId: string,
+  asked: { actor: string; ignoreFreeze: boolean },
+): Promise<void> {
+  await tx.query("UPDATE deploys SET asked_by = $2, ignore_freeze = ignore_freeze OR $3 WHERE id = $1", [
+    deployId,
+    asked.actor,
+    asked.ignoreFreeze,
+  ]);
 }

@@ -56,6 +56,7 @@ export * from "./deploy-measures.ts";
 export * from "./deploy-approvals.ts";
 export * from "./analysis-samples.ts";
 export * from "./environment-configs.ts";
+export * from "./hosts-in-service.ts";
 export * from "./deploy-facts.ts";
 export * from "./direct-deploys.ts";
 export * from "./deploy-journal.ts";

@@ -7,6 +7,7 @@ import {
   courseSchema,
   deployRequestSchema,
   engineStateSchema,
+  freshHostEngine,
   hostEngineSchema,
 } from "./model.ts";
 
@@ -84,6 +85,7 @@ function hostOf(row: StoredHost): HostStep {
     reportedDigest: row.reportedDigest,
     startedAt: msOf(row.startedAt),
     endedAt: msOf(row.endedAt),
-    engine: hostEngineSchema.parse(row.engine),
+    // A deploy that ran past the API left no working state.
+    engine: Object.keys(row.engine).length === 0 ? freshHostEngine() : hostEngineSchema.parse(row.engine),
   };
 }

@@ -8,13 +8,13 @@ import { makeLiveFanout } from "./live-fanout.ts";
 
 /** Everything that is kept in Redis beside Postgres. */
 export function startRedisMirrors(context: ApiContext, redis: RedisConnection, logger: Logger) {
-  const { db, hub } = context;
+  const { db, hub, clock } = context;
   const stopFanout = makeLiveFanout(redis, hub);
   const mirror = makeDeployMirror({
     redis,
     hub,
     logger,
-    loadView: (id) => loadDeployView(db, id),
+    loadView: (id) => loadDeployView(db, id, clock.now()),
     recentIds: (limit) => recentDeployIds(db, limit),
   });
   return {

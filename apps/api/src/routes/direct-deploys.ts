@@ -48,7 +48,7 @@ export function directDeployRoutes(app: FastifyInstance, { db, clock }: ApiConte
         return { ...done, notes };
       });
       if (!recorded.isNew) reply.code(200);
-      const deploy = await loadDeployView(db, body.id);
+      const deploy = await loadDeployView(db, body.id, clock.now());
       if (!deploy) throw new Error(`deploy ${body.id} vanished while it was recorded`);
       return { deploy, updatedSandboxIds: recorded.updatedSandboxIds, notes: recorded.notes };
     },

@@ -14,8 +14,9 @@ import { UserError } from "@valet/shared";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { acceptRawBytes, parseJson } from "../content-types.ts";
 import type { ApiContext } from "../context.ts";
-import { knobsFor, wishDeploy, wishRollback } from "../deploy-intent.ts";
+import { wishDeploy, wishRollback } from "../deploy-intent.ts";
 import { mount } from "../mount.ts";
+import { forRollback, settingsOf } from "../rollout-settings.ts";
 import { validationError } from "../validation.ts";
 import { bytesOf, headerOf, makeRefusal, plainError, webhookBodyLimitBytes } from "../webhook-answers.ts";
 
@@ -129,15 +130,16 @@ async function start(
     commitMessage: event.commit_message,
     repository: event.repository,
   });
+  const settings = await settingsOf(tx, config.VALET_ROLLOUT_DEFAULTS, { environment: event.environment, service });
   return wishDeploy(tx, {
     environment: event.environment,
     service,
     release,
+    settings,
     state: isAuto ? "queued" : "awaiting_trigger",
     stateReason: isAuto
       ? `auto-deploy is on for ${event.environment}`
       : `auto-deploy is off for ${event.environment}: somebody has to trigger it`,
-    knobs: knobsFor(config.VALET_ROLLOUT_DEFAULTS),
     trigger: "webhook",
     createdBy: actor,
   });
@@ -148,12 +150,13 @@ async function rollBack(
   { config }: ApiContext,
   event: DeployWebhook & { event: "ghosthands.rollback" },
 ): Promise<DeployRow> {
+  const settings = await settingsOf(tx, config.VALET_ROLLOUT_DEFAULTS, { environment: event.environment, service });
   return wishRollback(tx, {
     environment: event.environment,
     service,
+    settings: forRollback(settings),
     imageTag: event.image_tag === "" ? null : event.image_tag,
     imageDigest: event.image_digest,
-    knobs: knobsFor(config.VALET_ROLLOUT_DEFAULTS),
     trigger: rollbackTrigger,
     actor,
     reason: event.triggered_by ? `asked for by ${event.triggered_by}` : "",
@@ -169,6 +172,7 @@ function goesTo(event: DeployWebhook, deploy: DeployRow): string {
 function messageOf(event: DeployWebhook, deploy: DeployRow): string {
   const tag = goesTo(event, deploy);
   if (event.event === "ghosthands.rollback") return `Rollback to ${tag} started`;
+  if (deploy.state === "awaiting_approval") return `Deploy of ${tag} awaits approval by a second person`;
   return deploy.state === "awaiting_trigger"
     ? `Deploy of ${tag} awaits its trigger; admins were told`
     : `Deploy of ${tag} started`;

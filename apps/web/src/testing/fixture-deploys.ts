@@ -1,8 +1,7 @@
 import type { DeployView } from "@valet/contracts";
-import { defaultKnobs, type DeployState, type HostStepState } from "@valet/shared";
-import { fixtureDigest, fixtureId } from "./seeded-random.ts";
-
-type Host = DeployView["hosts"][number];
+import type { DeployState, HostStepState } from "@valet/shared";
+import { bareDeploy, decision, deployHost as host } from "./fixture-deploy-parts.ts";
+import { fixtureDigest } from "./seeded-random.ts";
 
 /** A mid-rollout deploy first, then one in each other state that looks different. */
 export function fixtureDeploys(nowMs: number): DeployView[] {
@@ -23,7 +22,7 @@ export function fixtureDeploys(nowMs: number): DeployView[] {
 
 function midRollout(nowMs: number): DeployView {
   const ago = (ms: number) => new Date(nowMs - ms).toISOString();
-  const base = bare(nowMs, 0, "in_progress", "v1.9.0");
+  const base = bareDeploy(nowMs, 0, "in_progress", "v1.9.0");
   return {
     ...base,
     stateReason: "1 of 7 hosts updated, handing over sandbox-2",
@@ -35,6 +34,8 @@ function midRollout(nowMs: number): DeployView {
     hostsFailed: 1,
     hostsTotal: 7,
     startedAt: ago(312_000),
+    configVersion: 4,
+    progress: { ...base.progress, text: "1 of 7 hosts run v1.9.0, 3 on the way" },
     hosts: [
       host(0, "updated", {
         newGeneration: 8,
@@ -110,8 +111,10 @@ function pastDeploy(nowMs: number, number: number, state: DeployState, reason: s
           endedAt: step === "pending" ? null : new Date(nowMs - number * 3_000_000).toISOString(),
         }),
       );
+  const base = bareDeploy(nowMs, number, state, tag);
   return {
-    ...bare(nowMs, number, state, tag),
+    ...base,
+    progress: { ...base.progress, ...(isWaiting ? { phase: "waiting" as const } : {}), text: reason },
     environment: isWaiting ? "production" : "staging",
     stateReason: reason,
     waitingOn: isWaiting ? ["an operator to trigger it"] : [],
@@ -130,64 +133,4 @@ function pastDeploy(nowMs: number, number: number, state: DeployState, reason: s
             minCapacityPct: state === "failed" ? 87.5 : null,
           },
   };
-}
-
-function bare(nowMs: number, number: number, state: DeployState, tag: string): DeployView {
-  return {
-    id: fixtureId(3, number),
-    environment: "staging",
-    service: "ghosthands",
-    imageTag: tag,
-    imageDigest: fixtureDigest(number + 2),
-    previousTag: "v1.8.2",
-    previousDigest: fixtureDigest(1),
-    commitSha: "9f2c41d07be6aa18c2b07f1d6a4f0de2b9c7e511",
-    commitMessage: "Wait for the form's own validation before pressing send",
-    state,
-    stateReason: "",
-    waitingOn: [],
-    trigger: number % 3 === 1 ? "manual" : "webhook",
-    createdBy: number % 3 === 1 ? "maria" : "ghosthands pipeline",
-    revision: 12,
-    hostsTotal: 6,
-    hostsUpdated: 0,
-    hostsFailed: 0,
-    createdAt: new Date(nowMs - number * 3_600_000 - 320_000).toISOString(),
-    startedAt: null,
-    endedAt: null,
-    knobs: defaultKnobs(),
-    hosts: [],
-    decisions: [],
-    measures: { newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null, tasksLost: null, minCapacityPct: null },
-  };
-}
-
-function host(number: number, step: HostStepState, change: Partial<Host>): Host {
-  return {
-    sandboxId: fixtureId(1, number),
-    sandboxName: `sandbox-${number + 1}`,
-    step,
-    status: step,
-    order: "start-first",
-    reason: "",
-    message: "",
-    oldGeneration: 7,
-    newGeneration: null,
-    reportedDigest: null,
-    activeTaskCount: 0,
-    startedAt: null,
-    endedAt: null,
-    ...change,
-  };
-}
-
-function decision(
-  nowMs: number,
-  seq: number,
-  agoMs: number,
-  actor: string,
-  summary: string,
-  data: Record<string, unknown>,
-) {
-  return { seq, at: new Date(nowMs - agoMs).toISOString(), actor, summary, data };
 }
