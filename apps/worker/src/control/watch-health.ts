@@ -90,19 +90,20 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
     const rows = await listActiveForEnvironment(db, environment);
     if (rows.length === 0) return;
     const allowed = (await listAllowedReleases(db, environment, "ghosthands")).map((one) => one.imageDigest);
-    const work = await sandboxWork(
-      db,
-      rows.map((row) => row.id),
-      noDeploy,
-      deps.times,
-    );
-    const underDeploy = await sandboxesUnderDeploy(db, environment);
     const drift: SandboxRow[] = [];
-    await mapLimited(rows, mostAtOnce, async (row) => {
-      const isSessionLive = work.find((one) => one.sandboxId === row.id)?.isSessionLive ?? false;
-      const watched = { row, allowed, isSessionLive, isInDeploy: underDeploy.includes(row.id) };
-      if (await watch(watched, signal)) drift.push(row);
-    });
+    for (let from = 0; from < rows.length; from += mostInARow) {
+      const some = rows.slice(from, from + mostInARow);
+      const ids = some.map((row) => row.id);
+      const live = new Set(
+        (await sandboxWork(db, ids, noDeploy, deps.times)).flatMap((one) => (one.isSessionLive ? [one.sandboxId] : [])),
+      );
+      const underDeploy = new Set(await sandboxesUnderDeploy(db, environment));
+      await mapLimited(some, mostAtOnce, async (row) => {
+        const watched = { row, allowed, isSessionLive: live.has(row.id), isInDeploy: underDeploy.has(row.id) };
+        if (await watch(watched, signal)) drift.push(row);
+      });
+      if (from + mostInARow < rows.length) await clock.sleep(everyMs, signal);
+    }
     await notes.flush();
     if (drift.length > 0) await converge(deps, environment, drift);
   }
@@ -119,6 +120,8 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
 
 /** Hosts asked at the same time. */
 const mostAtOnce = 64;
+/** Hosts asked before a pause of the loop's own length: a fleet of thousands is gone round in some seconds, not in one breath. */
+const mostInARow = 400;
 /** No deploy has this id: of a sandbox's deploys, none is left out. */
 const noDeploy = "00000000-0000-0000-0000-000000000000";
 

@@ -17,21 +17,28 @@ export const eligibleFrom = `
     AND (s.quarantined_until IS NULL OR s.quarantined_until < now())
     AND NOT EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = s.id)`;
 
-/** Sandboxes with at least one free slot, the emptiest first, at most `most`. */
+/**
+ * Sandboxes with at least one free slot. Of more than `most`, those that follow a random id: to look for the emptiest of a large
+ * fleet for every task would cost more than the task.
+ */
 export async function sandboxesWithFreeSlots(
   sql: Sql,
   times: LeaseTimes,
   { environment, most }: { environment?: Environment | undefined; most: number },
 ): Promise<EligibleSandbox[]> {
   const { rows } = await sql.query<EligibleSandbox>(
-    `WITH emptiest AS MATERIALIZED (
-       SELECT s.id ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
-       GROUP BY s.id ORDER BY count(*) DESC, s.id LIMIT $3)
+    `WITH found AS MATERIALIZED (
+       (SELECT s.id ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
+          AND s.id >= $4::uuid GROUP BY s.id ORDER BY s.id LIMIT $3)
+       UNION ALL
+       (SELECT s.id ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
+          AND s.id < $4::uuid GROUP BY s.id ORDER BY s.id LIMIT $3)
+       LIMIT $3)
      SELECT s.id, s.environment, s.labels, s.plan_revision AS "planRevision",
        jsonb_agg(jsonb_build_object('index', l.index, 'generation', l.generation) ORDER BY l.index) AS "freeSlots"
-     ${eligibleFrom} AND s.id IN (SELECT id FROM emptiest) AND l.state = 'accepting'
+     ${eligibleFrom} AND s.id IN (SELECT id FROM found) AND l.state = 'accepting'
      GROUP BY s.id`,
-    [freshMs(times), environment ?? null, most],
+    [freshMs(times), environment ?? null, most, crypto.randomUUID()],
   );
   return rows;
 }

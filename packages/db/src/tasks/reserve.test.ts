@@ -8,6 +8,7 @@ import type { TestFleet } from "../test-fleet.ts";
 import { createTestDatabase } from "../testing.ts";
 import type { TestDatabase } from "../testing.ts";
 import { completeAttempt } from "./complete.ts";
+import { sandboxesWithFreeSlots } from "./eligible-sandboxes.ts";
 import { reserveTasks } from "./reserve.ts";
 
 let test: TestDatabase;
@@ -160,5 +161,18 @@ describe("reserving", () => {
     const startedAt = performance.now();
     expect((await fleet.reserve()).map((one) => one.tenantId)).toEqual(["newcomer"]);
     expect(performance.now() - startedAt).toBeLessThan(3_000);
+  });
+
+  it("looks at no more sandboxes than it was asked to, and in time at each", async () => {
+    const ids = [];
+    for (let n = 0; n < 3; n += 1) ids.push((await fleet.addSandbox()).id);
+    const seen = new Set<string>();
+    for (let n = 0; n < 300; n += 1) {
+      const found = await sandboxesWithFreeSlots(test.db, fleet.times, { most: 2 });
+      expect(new Set(found.map((one) => one.id)).size).toBe(2);
+      expect(found.every((one) => one.freeSlots.length === 2)).toBe(true);
+      for (const one of found) seen.add(one.id);
+    }
+    expect([...seen].sort()).toEqual(ids.sort());
   });
 });

@@ -24,6 +24,7 @@ export interface ReserveInput {
 const lockKey = 7_261_003;
 const mostClasses = 200;
 const mostTries = 3;
+const fewestToChooseFrom = 100;
 
 /**
  * Gives queued tasks to free slots: tenants in turn, each one's oldest first, at most `limit`. Control worker only. Its cost
@@ -58,7 +59,7 @@ async function tryReserve(
   return { reservations: await writeReservations(sql, matches, input.times), matched: matches.length, free };
 }
 
-/** Tasks that may go anywhere need only as many sandboxes as there are tasks; others may fit just one of all. */
+/** Tasks that may go anywhere need only a choice of sandboxes; others may fit just one of all. */
 function searchFor(
   listed: readonly QueueClass[],
   input: ReserveInput,
@@ -66,7 +67,7 @@ function searchFor(
   const [only] = listed;
   const isPlain = listed.length === 1 && only?.key === "";
   return isPlain
-    ? { environment: only?.environment, most: input.limit * 2 }
+    ? { environment: only?.environment, most: Math.max(input.limit * 2, fewestToChooseFrom) }
     : { environment: input.environment, most: 100_000 };
 }
 
