@@ -93,6 +93,8 @@ export async function startRegistry(options: RegistryOptions): Promise<LocalRegi
     },
     close: () =>
       new Promise((resolve, reject) => {
+        // A test may have taken it down before.
+        if (!server.listening) return resolve();
         server.close((error) => (error ? reject(error) : resolve()));
         server.closeAllConnections();
       }),
