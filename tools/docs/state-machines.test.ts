@@ -15,3 +15,10 @@ it("has an arrow for each legal move and a row for each state", async () => {
     for (const to of targets) expect(text).toContain(`  ${from} --> ${to}\n`);
   }
 });
+
+it("says of each state of deploys and tasks who may cause it", async () => {
+  const text = await renderStateMachines();
+  expect(text.match(/who may cause it/g)).toHaveLength(2);
+  expect(text).toMatch(/^\| `rolling_back` +\|[^|]+\| an operator; the engine/m);
+  expect(text).toMatch(/^\| `assigned` +\|[^|]+\| the control worker/m);
+});

@@ -13,12 +13,15 @@ import {
 } from "@valet/shared";
 import { format } from "prettier";
 import {
+  type StateCauses,
   type StateSentences,
+  deployCauses,
   deploySentences,
   generationSentences,
   hostStepSentences,
   sandboxSentences,
   slotSentences,
+  taskCauses,
   taskSentences,
 } from "./state-sentences.ts";
 
@@ -43,11 +46,13 @@ export function renderStateMachines(): Promise<string> {
     section("Deploy", "The record of taking one release through one environment.", {
       table: deployTransitions,
       sentences: deploySentences,
+      causes: deployCauses,
     }),
     section("Host step", hostStepIntroduction, { table: hostStepTransitions, sentences: hostStepSentences }),
     section("Task", "A client's browser work; each try of it is an attempt with a fence of its own.", {
       table: taskTransitions,
       sentences: taskSentences,
+      causes: taskCauses,
     }),
   ];
   return format(parts.join("\n"), { parser: "markdown", printWidth: 120 });
@@ -62,17 +67,20 @@ both states, the SQL update finds no row, the button is not offered.
 const hostStepIntroduction = `What a deploy does on one sandbox. Start-first goes \`pending → starting → verifying → handing_over → updated\`, stop-first
 \`pending → cordoned → draining → replacing → verifying → updated\`.`;
 
-function section<S extends string>(
-  title: string,
-  introduction: string,
-  machine: { table: TransitionTable<S>; sentences: StateSentences<S> },
-): string {
+interface Machine<S extends string> {
+  table: TransitionTable<S>;
+  sentences: StateSentences<S>;
+  /** Only where more than one party may move it. */
+  causes?: StateCauses<S>;
+}
+
+function section<S extends string>(title: string, introduction: string, machine: Machine<S>): string {
   const states = Object.keys(machine.table) as S[];
   return [
     `## ${title}\n\n${introduction}\n`,
     mermaid(machine.table, states),
-    "| state | means, and is entered when | left when | from | to |",
-    "| --- | --- | --- | --- | --- |",
+    `| state | means, and is entered when |${machine.causes ? " who may cause it |" : ""} left when | from | to |`,
+    `| --- | --- |${machine.causes ? " --- |" : ""} --- | --- | --- |`,
     ...states.map((state) => row(machine, state)),
     "",
   ].join("\n");
@@ -85,11 +93,12 @@ function mermaid<S extends string>(table: TransitionTable<S>, states: readonly S
   return ["```mermaid", "stateDiagram-v2", `  [*] --> ${first}`, ...arrows, ...ends, "```\n"].join("\n");
 }
 
-function row<S extends string>(machine: { table: TransitionTable<S>; sentences: StateSentences<S> }, state: S): string {
+function row<S extends string>(machine: Machine<S>, state: S): string {
   const { entry, exit } = machine.sentences[state];
   const named = (states: readonly S[]) => states.map((name) => `\`${name}\``).join(", ") || "–";
   const to = machine.table[state];
-  return `| \`${state}\` | ${entry} | ${exit} | ${named(sourcesOf(machine.table, state))} | ${named(to)} |`;
+  const who = machine.causes ? ` ${machine.causes[state]} |` : "";
+  return `| \`${state}\` | ${entry} |${who} ${exit} | ${named(sourcesOf(machine.table, state))} | ${named(to)} |`;
 }
 
 if (import.meta.filename === process.argv[1]) writeFileSync(stateMachinesFile, await renderStateMachines());

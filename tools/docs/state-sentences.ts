@@ -1,7 +1,12 @@
 import type { DeployState, GenerationState, HostStepState, SandboxState, SlotState, TaskState } from "@valet/shared";
 
-/** For each state: what it means and who brings it about, and what ends it. A new state without sentences does not compile. */
+/**
+ * For each state: what it means, what ends it, and where it is told, who alone may bring it about. A new state without sentences
+ * does not compile.
+ */
 export type StateSentences<S extends string> = Readonly<Record<S, { entry: string; exit: string }>>;
+/** The engine, an operator, an admin, the webhook, a host, an API client… */
+export type StateCauses<S extends string> = Readonly<Record<S, string>>;
 
 const stays = "Never: nothing leaves this state.";
 
@@ -125,6 +130,24 @@ export const deploySentences: StateSentences<DeployState> = {
   rolled_back: { entry: "Every touched host runs the release it ran before.", exit: stays },
 };
 
+/** The API writes down an operator's wish; the engine in the control worker makes every move after the first. */
+export const deployCauses: StateCauses<DeployState> = {
+  awaiting_trigger: "the pipeline's webhook",
+  awaiting_approval: "the engine, after an operator's trigger or create",
+  queued: "an operator (create), the webhook where auto-deploy is on, the engine once approved by a second person",
+  in_progress: "the engine; on an operator's resume or retry",
+  paused: "an operator; the engine at a failure, a drain deadline, an inconclusive analysis or a freeze",
+  baking: "the engine",
+  completed: "the engine, from what hosts report",
+  failed: "the engine, from what hosts report",
+  aborting: "an operator",
+  aborted: "an operator before its start; the engine once every host has answered",
+  superseded: "the engine, for a newer deploy",
+  rolling_back: "an operator; the engine, as failureAction and autoRevert say",
+  rollback_paused: "the engine, from what hosts report",
+  rolled_back: "the engine, from what hosts report",
+};
+
 export const hostStepSentences: StateSentences<HostStepState> = {
   pending: { entry: "Its turn has not come.", exit: "The deploy begins this host, or leaves it out." },
   starting: {
@@ -188,4 +211,19 @@ export const taskSentences: StateSentences<TaskState> = {
   cancelled: { entry: "Cancelled; when it was running, its browser was stopped first.", exit: stays },
   timed_out: { entry: "It ran longer than its timeoutMs.", exit: stays },
   expired: { entry: "It waited in the queue longer than its queueTimeoutMs.", exit: stays },
+};
+
+/** Only the control worker assigns; only the attempt with the newest fence ends a task. */
+export const taskCauses: StateCauses<TaskState> = {
+  queued: "an API client; the control worker after an attempt that did nothing; an operator (review)",
+  assigned: "the control worker",
+  running: "the sandbox worker (acknowledge); a person or the page, after `paused` or `needs_human`",
+  paused: "an API client or operator, through the GH worker",
+  needs_human: "the GH worker, at a handoff step",
+  needs_review: "the control worker or the API, when a write step was open or done",
+  completed: "the GH worker, under the newest fence; an operator (review)",
+  failed: "the GH worker, under the newest fence; an operator (review)",
+  cancelled: "an API client; an operator (review)",
+  timed_out: "the GH worker, under the newest fence",
+  expired: "the control worker",
 };
