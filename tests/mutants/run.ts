@@ -14,34 +14,55 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createHash } from "node:crypto";
 import { applyPatch } from "../../tools/local-stack/source-patches.ts";
-import { loadMutants, type Mutant } from "./load.ts";
+import { isSimulated, loadMutants, type Mutant, type SimulatedMutant, type TestedMutant } from "./load.ts";
+import { trySimulated } from "./simulated.ts";
 
 /** How many `npm test` tries; the sample moves with the sources, so that all are met in time. */
 const sampleSize = 8;
+/** Seeds that `npm test` lives through for a simulated one; `--all` takes as many as the mutant needs. */
+const quickSeeds = 100;
 const root = dirname(dirname(import.meta.dirname));
 const only = argumentOf("--only");
 const all = loadMutants(root).filter((mutant) => only === undefined || mutant.id.startsWith(only));
-const chosen = process.argv.includes("--all") || only !== undefined ? all : sample(all);
+const isFull = process.argv.includes("--all") || only !== undefined;
+const tested = all.filter((mutant): mutant is TestedMutant => !isSimulated(mutant));
+// One that takes more seeds than `npm test` has time for is left to `--all`.
+const simulated = all.filter(isSimulated).filter((mutant) => isFull || mutant.simulate.seeds <= quickSeeds);
+const chosen = isFull ? tested : sample(tested);
 
-const copy = copyOfCheckout();
 let caught = 0;
 const survived: string[] = [];
-try {
-  for (const mutant of chosen) {
-    const verdict = tryMutant(mutant);
-    if (verdict === "caught") caught += 1;
-    else survived.push(mutant.id);
-    console.log(`${verdict.padEnd(8)} ${mutant.id}`);
+for (const mutant of simulated) note(mutant, await trySeeds(mutant));
+if (chosen.length > 0) tryChosen();
+
+function tryChosen(): void {
+  const copy = copyOfCheckout();
+  try {
+    for (const mutant of chosen) note(mutant, tryMutant(copy, mutant) === "caught" ? "caught" : null);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
   }
-} finally {
-  rmSync(copy, { recursive: true, force: true });
 }
+
+function note(mutant: Mutant, verdict: string | null): void {
+  if (verdict === null) survived.push(mutant.id);
+  else caught += 1;
+  console.log(
+    `${(verdict === null ? "survived" : "caught").padEnd(8)} ${mutant.id}${verdict === "caught" ? "" : ` ${verdict ?? ""}`}`,
+  );
+}
+
+async function trySeeds(mutant: SimulatedMutant): Promise<string | null> {
+  const { seed, law } = await trySimulated(root, [mutant, ...mutant.also], mutant.simulate.seeds);
+  return seed === null ? null : `by seed ${seed}: ${law}`;
+}
+
 for (const id of survived)
   console.log(`survived: ${id}: its test passes with the failure back, or the patch no longer fits`);
 console.log(`mutants: ${caught} caught, ${survived.length} survived`);
 process.exitCode = survived.length === 0 ? 0 : 1;
 
-function tryMutant(mutant: Mutant): "caught" | "survived" {
+function tryMutant(copy: string, mutant: TestedMutant): "caught" | "survived" {
   const file = join(copy, mutant.file);
   const original = readFileSync(file, "utf8");
   writeFileSync(file, applyPatch(original, mutant));
@@ -102,9 +123,9 @@ function copyOfCheckout(): string {
   return target;
 }
 
-function sample(mutants: Mutant[]): Mutant[] {
+function sample(mutants: TestedMutant[]): TestedMutant[] {
   const seed = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" }).stdout;
-  const rank = (mutant: Mutant) =>
+  const rank = (mutant: TestedMutant) =>
     createHash("sha256")
       .update(seed + mutant.id)
       .digest("hex");

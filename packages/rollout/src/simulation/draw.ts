@@ -36,15 +36,17 @@ export function drawScript(seed: number, { hosts }: DrawOptions = {}): Script {
   }));
   const names = fleet.map((one) => one.name);
   const releases = drawReleases(random.fork("releases"));
+  const tags = releases.slice(1).map((one) => one.tag);
+  const deploys = drawDeploys(random.fork("deploys"), count, tags);
   const happenings = [
-    ...drawDeploys(
-      random.fork("deploys"),
-      count,
-      releases.slice(1).map((one) => one.tag),
-    ),
+    ...deploys,
     ...drawDeeds(random.fork("deeds"), names),
     ...drawTasks(random.fork("tasks"), count * slots),
-    ...drawFaults(random.fork("faults"), names),
+    ...drawFaults(
+      random.fork("faults"),
+      names,
+      deploys.map((one) => one.atMs),
+    ),
   ];
   return {
     version: 1,
@@ -53,7 +55,7 @@ export function drawScript(seed: number, { hosts }: DrawOptions = {}): Script {
     hosts: fleet,
     releases,
     controllerTickMs: random.pick([1_000, 1_500, 2_000]),
-    leaseMs: 90_000,
+    leaseMs: random.pick([60_000, 90_000]),
     slowObservations: random.chance(0.25) ? 0.3 : 0,
     calmAtMs: activeMs + 20_000,
     happenings: happenings.sort((a, b) => a.atMs - b.atMs),
@@ -142,7 +144,7 @@ function drawTasks(random: Random, places: number): Deed[] {
       id: `task-${drawn + index + 1}`,
       restart: random.chance(0.5) ? ("safe" as const) : ("review" as const),
       steps: Array.from({ length: random.int(1, 4) }, () => ({
-        forMs: random.int(300, 9_000),
+        forMs: random.int(300, random.chance(0.2) ? 25_000 : 8_000),
         write: random.chance(0.4),
       })),
     }));
@@ -160,14 +162,18 @@ const ofControl: readonly FaultKind[] = [
   ...(["second-controller", "slow-store", "jump-controller-clock", "move-tag"] as const),
 ];
 
-function drawFaults(random: Random, hosts: readonly string[]): Happening[] {
+function drawFaults(random: Random, hosts: readonly string[], deploysAtMs: readonly number[]): Happening[] {
   // Some seeds are quiet, so that what breaks there needs no fault at all.
   const count = random.pick([0, 2, 4, 6, 8, 10, 14]);
-  return Array.from({ length: count }, () => drawFault(random, random.pick(faultKinds), hosts));
+  return Array.from({ length: count }, () => {
+    // Half of them while a deploy has just begun, which is when there is most to break.
+    const near = random.pick(deploysAtMs) + random.int(1_000, 30_000);
+    const atMs = random.chance(0.5) ? near : random.int(1_000, activeMs);
+    return drawFault(random, random.pick(faultKinds), atMs, hosts);
+  });
 }
 
-function drawFault(random: Random, kind: FaultKind, hosts: readonly string[]): Fault {
-  const atMs = random.int(1_000, activeMs);
+function drawFault(random: Random, kind: FaultKind, atMs: number, hosts: readonly string[]): Fault {
   const forMs = lasting(random, kind);
   return ofControl.includes(kind) ? { kind, atMs, forMs } : { kind, atMs, forMs, host: random.pick(hosts) };
 }
@@ -187,7 +193,14 @@ function lasting(random: Random, kind: FaultKind): number {
     case "kill-agent":
     case "kill-gh-worker":
       return random.int(200, 6_000);
+    case "cut-both":
+    case "cut-worker-from-api":
+    case "lose-host":
+      // Sometimes for longer than a lease lasts.
+      return random.chance(0.35) ? random.int(65_000, 115_000) : random.int(1_000, 20_000);
+    case "pull-fails":
+      return random.int(5_000, 60_000);
     default:
-      return random.int(1_000, random.chance(0.2) ? 60_000 : 20_000);
+      return random.int(1_000, random.chance(0.2) ? 100_000 : 20_000);
   }
 }

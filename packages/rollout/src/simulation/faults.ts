@@ -101,7 +101,8 @@ function strikeHost(world: World, host: SimHost, { kind, forMs }: Fault): void {
       host.liesUntilMs = world.nowMs + forMs;
       return;
     case "crash-loop": {
-      const one = host.generations.filter(isAlive).at(-1);
+      const alive = host.generations.filter(isAlive);
+      const one = alive.length === 0 ? undefined : world.random.pick(alive);
       if (one) one.isLooping = true;
       return until(() => {
         if (!one || !isAlive(one)) return;

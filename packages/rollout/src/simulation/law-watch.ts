@@ -155,6 +155,13 @@ export function makeLawWatch(): LawWatch {
         const known = outcomes.get(taskId);
         if (known !== undefined) broken(world, "oneOutcome", `${taskId} was ${known} and is ${state} (${host.name})`);
         outcomes.set(taskId, state);
+        const open = world.tasks.tasks.get(taskId)?.attempts.find((one) => one.endedAt === null);
+        if (open)
+          broken(
+            world,
+            "oneOutcome",
+            `${taskId} is ${state} while its attempt ${open.fence} runs on ${open.sandboxId}`,
+          );
         world.movedAtMs = world.nowMs;
       }
     },

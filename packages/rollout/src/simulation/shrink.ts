@@ -7,17 +7,25 @@ export interface ShrinkOptions {
   most?: number;
 }
 
-/**
- * The smallest script found that still breaks the law: happenings are dropped in ever smaller pieces (delta debugging), then
- * hosts, tasks and releases that no longer matter.
- */
-export async function shrink(script: Script, law: LawName, { most = 400 }: ShrinkOptions = {}): Promise<Script> {
-  let tries = 0;
+/** The smallest script found that still breaks the law, within `most` simulations. */
+export function shrink(script: Script, law: LawName, { most = 400 }: ShrinkOptions = {}): Promise<Script> {
   const breaks = async (candidate: Script): Promise<boolean> => {
-    if (tries >= most) return false;
-    tries += 1;
     const told = await simulate(candidate, { stopAtFirst: true });
     return told.violations[0]?.law === law;
+  };
+  return shrinkWith(script, breaks, most);
+}
+
+/**
+ * Happenings are dropped in ever smaller pieces (delta debugging), then hosts, tasks and releases that no longer matter, until
+ * nothing more can go.
+ */
+export async function shrinkWith(script: Script, isSame: Breaks, most = 400): Promise<Script> {
+  let tries = 0;
+  const breaks: Breaks = async (candidate) => {
+    if (tries >= most) return false;
+    tries += 1;
+    return isSame(candidate);
   };
   let smallest = script;
   for (;;) {

@@ -37,17 +37,16 @@ export function legalMoves(saved: Saved): string | null {
 }
 
 /** A failed rollback waits for a person; only their resume sends anything back again. */
-export function rollbackNeverRollsBack({ before, next }: Saved): string | null {
+export function rollbackNeverRollsBack({ before, next, decisions }: Saved): string | null {
   if (before.state !== "rolling_back" && before.state !== "rollback_paused") return null;
   const isAsked = before.request?.kind === "resume" || before.request?.kind === "abort";
   if (isAsked) return null;
   const after = ["rolling_back", "rollback_paused", "rolled_back"];
   if (!after.includes(next.state)) return `deploy ${next.id}: ${before.state} -> ${next.state}`;
   if (before.state === "rollback_paused" && next.state === "rolling_back") return `deploy ${next.id} went on by itself`;
+  const again = decisions.find(({ data }) => data.from === "failed" && data.to === "rolling_back");
+  if (again) return `${again.summary}: its rollback had failed`;
   for (const host of next.hosts) {
-    const was = before.hosts.find((one) => one.sandboxId === host.sandboxId);
-    if (was?.step === "failed" && host.step === "rolling_back")
-      return `${host.name} is sent back once more after its rollback failed`;
     const digest = host.engine.command?.kind === "rollback" ? host.engine.command.digest : null;
     if (digest !== null && digest !== next.previousDigest) return `${host.name} is sent to ${digest}`;
   }
