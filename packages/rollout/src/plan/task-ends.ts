@@ -5,21 +5,25 @@ export interface TaskEnds {
   remaining(ageMs: number, timeoutMs: number | null, share: number): number;
   /** Chance that it needs longer than `ms` more. */
   chanceBeyond(ageMs: number, ms: number): number;
-  /** Of a task met at a random moment of its run: long ones are met more often. */
-  residual(random: () => number): number;
+  /** Durations, shortest first. */
+  sorted: Float64Array;
+  /** Index of the first duration above `ageMs`. */
+  firstAbove(ageMs: number): number;
+  /** Durations of tasks met at a random moment: long ones are met more often. Each entry is as likely as another. */
+  lengthBiased: Float64Array;
 }
 
 const assumedMs = [5_000, 15_000, 30_000, 60_000, 120_000, 300_000];
 
 export function taskEnds(taskMs: readonly number[]): TaskEnds {
-  const sorted = [...(taskMs.length > 0 ? taskMs : assumedMs)].sort((a, b) => a - b);
-  const sums: number[] = [];
-  for (const ms of sorted) sums.push((sums.at(-1) ?? 0) + ms);
-  const total = sums.at(-1) ?? 0;
+  const sorted = Float64Array.from(taskMs.length > 0 ? taskMs : assumedMs).sort();
   const longest = sorted.at(-1) ?? 0;
   const firstAbove = (ms: number) => lowerBound(sorted, ms);
   return {
     measured: taskMs.length,
+    sorted,
+    firstAbove,
+    lengthBiased: lengthBiased(sorted),
     remaining(ageMs, timeoutMs, share) {
       const from = firstAbove(ageMs);
       // Older than any that was ever measured: about as much again, and never past its own limit.
@@ -32,15 +36,28 @@ export function taskEnds(taskMs: readonly number[]): TaskEnds {
       if (from >= sorted.length) return 1;
       return (sorted.length - firstAbove(ageMs + ms)) / (sorted.length - from);
     },
-    residual(random) {
-      const place = lowerBound(sums, random() * total);
-      return (sorted[Math.min(place, sorted.length - 1)] ?? 0) * random();
-    },
   };
 }
 
+const biasedEntries = 1024;
+
+function lengthBiased(sorted: Float64Array): Float64Array {
+  const total = sorted.reduce((sum, ms) => sum + ms, 0);
+  const entries = new Float64Array(biasedEntries);
+  let place = 0;
+  let sum = sorted[0] ?? 0;
+  for (let entry = 0; entry < biasedEntries; entry += 1) {
+    while (sum < ((entry + 0.5) / biasedEntries) * total && place < sorted.length - 1) {
+      place += 1;
+      sum += sorted[place] ?? 0;
+    }
+    entries[entry] = sorted[place] ?? 0;
+  }
+  return entries;
+}
+
 /** Index of the first element above `value`. */
-function lowerBound(sorted: readonly number[], value: number): number {
+function lowerBound(sorted: Float64Array, value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
