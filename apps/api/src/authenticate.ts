@@ -1,6 +1,7 @@
-import { type Database, sandboxByToken, tokenOwner } from "@valet/db";
+import { type Database, sandboxesByTokens, tokenOwner } from "@valet/db";
 import { type Clock, UserError } from "@valet/shared";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { makeLookup } from "./batch.ts";
 import { type Principal, type SandboxPrincipal, type UserPrincipal, assertAllowed } from "./principal.ts";
 import { cookieOf, readSession, sessionCookie } from "./session-token.ts";
 import { rememberTokens } from "./token-memory.ts";
@@ -43,7 +44,10 @@ export interface Tokens {
 
 export function makeTokens(app: FastifyInstance, db: Database, clock: Clock): Tokens {
   const ownerOf = rememberTokens((token) => tokenOwner(db, token), clock);
-  const sandboxOf = rememberTokens((token) => sandboxByToken(db, token), clock);
+  const sandboxOf = rememberTokens(
+    makeLookup((wanted: readonly string[]) => sandboxesByTokens(db, wanted)),
+    clock,
+  );
   return {
     async userOf(token) {
       if (token.length > longestToken) return null;

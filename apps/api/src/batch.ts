@@ -35,3 +35,35 @@ export function makeBatch<K>(
     },
   };
 }
+
+/**
+ * Answers one by one what `work` looks up together, in the order asked: what is asked while it runs goes into the next run. When it
+ * fails, all of a run are told.
+ */
+export function makeLookup<K, V>(
+  work: (keys: readonly K[]) => Promise<readonly V[]>,
+  mostPerRun = 200,
+): (key: K) => Promise<V> {
+  let waiting: { key: K; resolve: (value: V) => void; reject: (error: unknown) => void }[] = [];
+  let isRunning = false;
+
+  const drain = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (waiting.length > 0) {
+      const some = waiting.slice(0, mostPerRun);
+      waiting = waiting.slice(mostPerRun);
+      await work(some.map((one) => one.key)).then(
+        (values) => some.forEach((one, index) => one.resolve(values[index] as V)),
+        (error: unknown) => some.forEach((one) => one.reject(error)),
+      );
+    }
+    isRunning = false;
+  };
+  return (key) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ key, resolve, reject });
+      if (isRunning) return;
+      isRunning = true;
+      void drain();
+    });
+}

@@ -24,6 +24,13 @@ export interface NewSandbox {
   /** Key of its agent, sealed by the caller. */
   sealedAgentKey: string;
 }
+/** What a sandbox worker's token says. */
+export interface TokenSandbox {
+  id: string;
+  name: string;
+  environment: Environment;
+  capacity: number;
+}
 export interface SandboxPatch {
   name?: string;
   publicIp?: string;
@@ -141,15 +148,20 @@ export async function listActiveForEnvironment(sql: Sql, environment: Environmen
 }
 
 /** Whose token this is; terminated sandboxes have none. */
-export async function sandboxByToken(
-  sql: Sql,
-  token: string,
-): Promise<{ id: string; name: string; environment: Environment; capacity: number } | undefined> {
-  const { rows } = await sql.query<{ id: string; name: string; environment: Environment; capacity: number }>(
-    `SELECT id, name, environment, capacity FROM sandboxes WHERE token_hash = $1 AND state <> 'terminated'`,
-    [tokenHash(token)],
+export async function sandboxByToken(sql: Sql, token: string): Promise<TokenSandbox | undefined> {
+  return (await sandboxesByTokens(sql, [token]))[0];
+}
+
+/** The same for many, in their order. */
+export async function sandboxesByTokens(sql: Sql, tokens: readonly string[]): Promise<(TokenSandbox | undefined)[]> {
+  const hashes = tokens.map(tokenHash);
+  const { rows } = await sql.query<TokenSandbox & { hash: string }>(
+    `SELECT token_hash AS hash, id, name, environment, capacity FROM sandboxes
+     WHERE token_hash = ANY($1::text[]) AND state <> 'terminated'`,
+    [hashes],
   );
-  return rows[0];
+  const byHash = new Map(rows.map(({ hash, ...sandbox }) => [hash, sandbox]));
+  return hashes.map((hash) => byHash.get(hash));
 }
 
 /** Changes what is given. A smaller capacity removes empty slots only; busy ones beyond it go when they end. */
