@@ -4,6 +4,7 @@ import { addAgent } from "./commands/agent.ts";
 import { addDeploys } from "./commands/deploys.ts";
 import { addDirect } from "./commands/direct.ts";
 import { addReleases } from "./commands/releases.ts";
+import { addRolloutConfig } from "./commands/rollout-config.ts";
 import { addSandboxes } from "./commands/sandboxes.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTasks } from "./commands/tasks.ts";
@@ -48,6 +49,7 @@ export function makeProgram(io: CliIo, finish: (code: ExitCode) => void): Comman
   addSandboxes(program, run);
   addTasks(program, run);
   addDeploys(program, run);
+  addRolloutConfig(program, run);
   addDirect(program, run);
   addReleases(program, run);
   addAgent(program, run);

@@ -12,6 +12,7 @@ export * from "./deploys.ts";
 export * from "./deploy-plan.ts";
 export * from "./deploy-history.ts";
 export * from "./analysis.ts";
+export * from "./analysis-text.ts";
 export * from "./freeze-window.ts";
 export * from "./config-problem.ts";
 export * from "./rollout-config.ts";

@@ -3,8 +3,10 @@ import {
   type DeployState,
   type Environment,
   type Service,
+  type Strategy,
   deployStates,
   services,
+  strategies,
 } from "@valet/shared";
 import type { Command } from "commander";
 import { environmentFlag, integer, list, oneOf, onOff, pairs, pattern, textOf } from "../flags.ts";
@@ -22,7 +24,9 @@ export interface WatchFlags {
 export interface DeployActionFlags extends WatchFlags {
   reason?: string;
   revision?: number;
+  strategy?: Strategy;
   knob?: Record<string, string>;
+  ignoreFreeze?: boolean;
   toDigest?: string;
 }
 export interface DeployCreateFlags extends WatchFlags {
@@ -30,7 +34,9 @@ export interface DeployCreateFlags extends WatchFlags {
   service?: Service;
   imageDigest?: string;
   sandbox?: string[];
+  strategy?: Strategy;
   knob?: Record<string, string>;
+  ignoreFreeze?: boolean;
   reason?: string;
   direct?: boolean;
   forceDirect?: boolean;
@@ -45,6 +51,9 @@ export interface DeployConfigFlags {
 
 const digest = pattern(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
 const tag = pattern(/^[A-Za-z0-9._\-/:]{1,128}$/, "1 to 128 letters, digits or . _ - / :");
+const strategyText = "rolling, canary or blue-green, whatever the environment's is";
+const knobText = "How to proceed, such as maxParallel=2; may be repeated";
+const ignoreFreezeText = "Start even in a freeze (admins, with --reason)";
 const watchText = "Follow it to its end; exit code 0 only when it completed";
 
 export function addDeploys(program: Command, run: Runner): void {
@@ -85,7 +94,9 @@ function addCreate(group: Command, run: Runner): void {
     .option("--service <service>", "What to deploy (default: ghosthands)", oneOf(services))
     .option("--image-digest <digest>", "Fail unless the tag has this digest", digest)
     .option("--sandbox <sandbox>", "Only this sandbox, by name or id (--direct: or address); may be repeated", list)
-    .option("--knob <name=value>", "How to proceed, such as maxParallel=2; may be repeated", pairs)
+    .option("--strategy <strategy>", strategyText, oneOf(strategies))
+    .option("--knob <name=value>", knobText, pairs)
+    .option("--ignore-freeze", ignoreFreezeText)
     .option("--reason <text>", "Why, for the others", textOf(500))
     .option("--watch", watchText)
     .option("--direct", "Past the API, straight to the hosts: for the day it is down; it takes the journal later")
@@ -117,7 +128,7 @@ const actions: Record<DeployActionName, { description: string; watch: string }> 
   },
   retry: { description: "Try the failed hosts of a failed deploy again", watch: watchText },
   rollback: {
-    description: "Go back to the last completed release",
+    description: "Go back to the release before, or to another by its digest",
     watch: "Follow it to its end; exit code 0 only when the release before runs again",
   },
 };
@@ -135,7 +146,9 @@ function addActions(group: Command, run: Runner): void {
       .option("--revision <number>", "Refuse unless the deploy is still at this revision", integer(0, 2_147_483_647))
       .option("--watch", watch);
     if (name === "trigger") {
-      command.option("--knob <name=value>", "How to proceed, such as maxParallel=2; may be repeated", pairs);
+      command.option("--strategy <strategy>", strategyText, oneOf(strategies));
+      command.option("--knob <name=value>", knobText, pairs);
+      command.option("--ignore-freeze", ignoreFreezeText);
     }
     if (name === "rollback") command.option("--to-digest <digest>", "Go to this release instead", digest);
     command.action((id: string, flags: DeployActionFlags, self: Command) =>

@@ -16,15 +16,15 @@ export async function actOnDeploy(
   given: string,
   flags: DeployActionFlags,
 ): Promise<ExitCode> {
-  const knobs = flags.knob ? parseKnobs(flags.knob) : undefined;
+  const knobs = flags.knob || flags.strategy ? parseKnobs(flags.knob, flags.strategy) : undefined;
   const id = await resolveId(context, "deploy", given);
-  const { reason, revision, toDigest } = flags;
+  const { reason, revision, toDigest, ignoreFreeze } = flags;
   const doing = { what: `${action} deploy ${given}`, listCommand: "valet deploys list" };
   const view = await ask(context, doing, (api, signal): Promise<DeployView> => {
     const input = { params: { id }, body: { reason, revision }, signal };
     switch (action) {
       case "trigger":
-        return api.triggerDeploy({ ...input, body: { ...input.body, knobs } });
+        return api.triggerDeploy({ ...input, body: { ...input.body, knobs, ignoreFreeze } });
       case "rollback":
         return api.rollbackDeploy({ ...input, body: { ...input.body, toDigest } });
       case "approve":
@@ -49,11 +49,18 @@ export async function actOnDeploy(
     return wantedStates[action].includes(last.state) ? exitCodes.done : exitCodes.failed;
   }
   context.print(view, () => {
+    if (action === "approve") return approvedText(view);
     const which = view.id === id ? `Deploy ${shorten(id)}` : `New deploy ${shorten(view.id)}`;
     const why = view.stateReason ? ` (${plainText(view.stateReason)})` : "";
     return `Asked to ${action === "rollback" ? "roll back" : action}. ${which} is ${view.state}${why}.\nFollow it: valet deploys show ${shorten(view.id)} --watch`;
   });
   return exitCodes.done;
+}
+
+function approvedText({ id, approvals: { required, given } }: DeployView): string {
+  const missing = required - given.length;
+  const rest = missing > 0 ? `it takes ${missing} more` : "it goes ahead";
+  return `Approved, ${given.length} of ${required}: ${rest}.\nFollow it: valet deploys show ${shorten(id)} --watch`;
 }
 
 /** How a watched deploy must end for the action to count as done. */

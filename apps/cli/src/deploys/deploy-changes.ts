@@ -1,7 +1,9 @@
-import type { DeployView } from "@valet/contracts";
+import { type DeployView, analysisText } from "@valet/contracts";
 
 /** One thing that became different between two looks at a deploy. */
 export type DeployChange =
+  | { type: "progress"; text: string; awaitsPromotion: boolean; bakeEndsAt: string | null }
+  | { type: "analysis"; text: string; result: NonNullable<DeployView["analysis"]> }
   | { type: "deploy"; state: DeployView["state"]; reason: string; waitingOn: string[] }
   | { type: "host"; sandboxId: string; sandbox: string; step: string; reason: string; activeTaskCount: number | null };
 
@@ -21,6 +23,7 @@ export function deployChanges(previous: DeployView | null, view: DeployView): De
   };
   const isOver = isEnded(view);
   if (isDeployChanged && !isOver) changes.push(deploy);
+  changes.push(...courseChanges(previous, view));
   for (const host of view.hosts) {
     const old = before.get(host.sandboxId);
     if (old?.step === host.step && old.reason === host.reason) continue;
@@ -32,6 +35,26 @@ export function deployChanges(previous: DeployView | null, view: DeployView): De
   // The end is told last.
   if (isDeployChanged && isOver) changes.push(deploy);
   return changes;
+}
+
+/** Between the hosts: canary step, bake, switch, promotion, and each look at the canary. Elsewhere the hosts' own lines say it all. */
+function courseChanges(previous: DeployView | null, view: DeployView): DeployChange[] {
+  const changes: DeployChange[] = [];
+  const { text, awaitsPromotion, bakeEndsAt } = view.progress;
+  if (courseText(view) !== null && text !== previous?.progress.text) {
+    changes.push({ type: "progress", text, awaitsPromotion, bakeEndsAt });
+  }
+  const result = view.analysis;
+  if (result && (result.at !== previous?.analysis?.at || result.look !== previous.analysis.look)) {
+    changes.push({ type: "analysis", text: analysisText(result), result });
+  }
+  return changes;
+}
+
+/** Where a canary or a blue-green deploy stands; null where its hosts' steps say it. A pause is the deploy's own line. */
+export function courseText({ state, progress }: Pick<DeployView, "state" | "progress">): string | null {
+  const hasCourse = progress.phase === "canary" || progress.phase === "switching";
+  return hasCourse && state !== "paused" ? progress.text : null;
 }
 
 const endStates: readonly DeployView["state"][] = ["completed", "failed", "aborted", "superseded", "rolled_back"];

@@ -1,4 +1,4 @@
-import type { DeployView } from "@valet/contracts";
+import { type DeployView, analysisText } from "@valet/contracts";
 import type { CliContext } from "../context.ts";
 import { plainText } from "../plain-text.ts";
 import { durationText, relativeTime } from "../relative-time.ts";
@@ -38,7 +38,9 @@ export function deployText(context: CliContext, view: DeployView): string {
   const fields = renderFields([
     ["Deploy", view.id],
     ["State", { text: state, paint: () => state }],
+    ["Stands at", isEnded(view) ? "" : plainText(view.progress.text)],
     ["Waits for", view.waitingOn.join(", ")],
+    ...controlFields(view),
     ["Release", `${view.service} ${view.imageTag} ${view.imageDigest ?? "(digest not resolved yet)"}`],
     ["Before", view.previousTag ? `${view.previousTag} ${view.previousDigest ?? ""}` : ""],
     ["Environment", view.environment],
@@ -51,6 +53,31 @@ export function deployText(context: CliContext, view: DeployView): string {
     ["Revision", view.revision],
   ]);
   return view.hosts.length === 0 ? fields : `${fields}\n\n${renderTable(hostColumns(context, nowMs), view.hosts)}`;
+}
+
+/** Only where there is something to say. */
+function controlFields(view: DeployView): [string, string][] {
+  const fields: [string, string][] = [
+    ["Canary", view.analysis ? plainText(analysisText(view.analysis)) : ""],
+    ["Approved by", approvalsText(view)],
+    ["Freeze", freezeText(view)],
+    ["Mind", plainText(view.warnings.join("; "))],
+  ];
+  return fields.filter(([, text]) => text !== "");
+}
+
+function approvalsText({ approvals: { required, given } }: DeployView): string {
+  if (required === 0 && given.length === 0) return "";
+  const names = given.map(({ actor }) => plainText(actor)).join(", ");
+  return `${given.length} of ${required}${names ? `: ${names}` : ""}`;
+}
+
+/** What holds it, or that nothing does although there are freezes. */
+function freezeText({ freeze, ignoreFreeze }: DeployView): string {
+  if (ignoreFreeze) return "ignored";
+  if (!freeze) return "";
+  const end = freeze.until === null ? "for longer than a year" : `until ${freeze.until}`;
+  return plainText(`${freeze.name}, ${end}`);
 }
 
 function tookText({ startedAt, endedAt }: DeployView, nowMs: number): string {

@@ -39,6 +39,8 @@ function changeText(context: CliContext, change: DeployChange): string {
     const tasks = change.activeTaskCount ? ` (${change.activeTaskCount} tasks running)` : "";
     return joined(`${plainText(change.sandbox)}  ${stateText(context.style, change.step)}`, change.reason) + tasks;
   }
+  if (change.type === "progress") return `deploy  ${plainText(change.text)}`;
+  if (change.type === "analysis") return `canary  ${plainText(change.text)}`;
   const waiting = change.waitingOn.length > 0 ? `; waits for ${change.waitingOn.join(", ")}` : "";
   return joined(`deploy  ${stateText(context.style, change.state)}`, change.reason + waiting);
 }

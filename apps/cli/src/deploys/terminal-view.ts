@@ -1,10 +1,10 @@
 import { Writable } from "node:stream";
-import type { DeployView } from "@valet/contracts";
+import { type DeployView, analysisText } from "@valet/contracts";
 import type { HostStepState } from "@valet/shared";
 import { DefaultRenderer, Listr, ListrLogger, type ListrTaskWrapper, ProcessOutput } from "listr2";
 import type { CliContext } from "../context.ts";
 import { plainText } from "../plain-text.ts";
-import { isEnded } from "./deploy-changes.ts";
+import { courseText, isEnded } from "./deploy-changes.ts";
 import { endText, headText } from "./deploy-text.ts";
 import { makeLinesView } from "./lines-view.ts";
 import type { DeployWatchView } from "./watch-deploy.ts";
@@ -120,7 +120,8 @@ function update(phase: Phase, view: DeployView): void {
   if (!item || item.end) return;
   item.title = `deploy  ${view.state}`;
   const waiting = view.waitingOn.length > 0 ? `waits for ${view.waitingOn.join(", ")}` : "";
-  render(item, waiting || view.stateReason);
+  const course = [courseText(view), view.analysis && analysisText(view.analysis)].filter(Boolean).join("; ");
+  render(item, course || waiting || view.stateReason);
   if (isEnded(view)) finish(item, view.state === "completed" ? "done" : "failed", `${item.title}  ${view.stateReason}`);
 }
 

@@ -42,9 +42,60 @@ const completed = fakeDeploy({
 });
 const ending = (state: DeployView["state"]) =>
   fakeDeploy({ revision: 8, state, stateReason: `it is ${state}`, hosts: [] });
+const inCanary = (text: string, over: Partial<DeployView> = {}) =>
+  fakeDeploy({
+    waitingOn: [],
+    stateReason: "v2 to 2 sandboxes",
+    hosts: [],
+    progress: { phase: "canary", text, step: 1, stepsTotal: 2, bakeEndsAt: null, awaitsPromotion: false },
+    ...over,
+  });
+const look = (number: number, bad: number, at: number): DeployView["analysis"] => ({
+  ...{
+    verdict: "inconclusive",
+    final: false,
+    reason: "too few tasks",
+    look: number,
+    looksTotal: 3,
+    startedUntil: null,
+    at,
+  },
+  metrics: [
+    {
+      ...{ name: "failureRate", kind: "failure_rate", test: "fisher", pValue: 0.476, alphaSpent: 0.01, reason: "" },
+      ...{ verdict: "inconclusive", canary: { n: 20, bad }, control: { n: 22, bad: 0 } },
+    },
+  ],
+});
+const canaryCourse = [
+  inCanary("canary step 1 of 2: 1 host, 25 % of their tasks, on the way there"),
+  inCanary("canary step 1 of 2: 1 host, 25 % of their tasks, baking until 2026-11-23T21:00:00.000Z", {
+    analysis: look(1, 0, 1),
+  }),
+  inCanary("canary step 1 of 2: 1 host, 25 % of their tasks, waits for promotion", { analysis: look(2, 1, 2) }),
+  inCanary("paused: paused by ann (canary step 1 of 2)", {
+    state: "paused",
+    stateReason: "paused by ann",
+    analysis: look(2, 1, 2),
+  }),
+];
 const watch = ["deploys", "show", deployId, "--watch"];
 
 describe("off a terminal", () => {
+  it("tells a canary's steps, bake, looks, promotion and pause line by line", async () => {
+    answerInTurn([...canaryCourse, completed]);
+    const ran = await runValet(watch, { api });
+    expect(ran.stdout.split("\n").slice(1, -5)).toEqual([
+      "12:00:00  deploy  in_progress  v2 to 2 sandboxes",
+      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of their tasks, on the way there",
+      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of their tasks, baking until 2026-11-23T21:00:00.000Z",
+      "12:00:00  canary  failures 0 of 20 against 0 of 22, p = 0.48, look 1 of 3: no verdict yet",
+      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of their tasks, waits for promotion",
+      "12:00:00  canary  failures 1 of 20 against 0 of 22, p = 0.48, look 2 of 3: no verdict yet",
+      "12:00:00  deploy  paused  paused by ann",
+    ]);
+  });
+
   it("prints one line a change and ends with 0 when it completed", async () => {
     answerInTurn([started, halfway, halfway, completed]);
     const ran = await runValet(watch, { api });
@@ -177,7 +228,44 @@ describe("actions with --watch", () => {
     const flags = ["--reason", "now", "--revision", "4", "--knob", "maxParallel=2", "--knob", "order=stop-first"];
     await runValet(["deploys", "trigger", deployId, ...flags], { api });
     const knobs = { maxParallel: 2, order: "stop-first" };
-    expect(api.calls.at(-1)?.body).toEqual({ reason: "now", revision: 4, knobs });
+    expect(api.calls.at(-1)?.body).toEqual({ reason: "now", revision: 4, knobs, ignoreFreeze: false });
+  });
+
+  it("sends the strategy, a list of canary steps and the wish to ignore a freeze", async () => {
+    api.answers.triggerDeploy = () => fakeDeploy();
+    const steps = '[{"hosts":1,"taskSharePct":25,"bakeMs":60000}]';
+    const flags = [
+      "--strategy",
+      "canary",
+      "--knob",
+      `canarySteps=${steps}`,
+      "--knob",
+      "autoPromote=false",
+      "--ignore-freeze",
+    ];
+    await runValet(["deploys", "trigger", deployId, ...flags], { api });
+    const knobs = { strategy: "canary", canarySteps: JSON.parse(steps), autoPromote: false };
+    expect(api.calls.at(-1)?.body).toEqual({ reason: "", knobs, ignoreFreeze: true });
+  });
+
+  it("an approval says how many are still missing", async () => {
+    const given = [{ actor: "operator:acme/bob", at: fakeDeploy().createdAt, reason: "" }];
+    api.answers.approveDeploy = () => fakeDeploy({ state: "awaiting_approval", approvals: { required: 2, given } });
+    const ran = await runValet(["deploys", "approve", deployId], { api });
+    expect(ran.stdout).toBe("Approved, 1 of 2: it takes 1 more.\nFollow it: valet deploys show d1d1d1d1 --watch\n");
+  });
+
+  it("an approval of one's own deploy, and a promotion that nothing waits for, fail with the API's sentence", async () => {
+    api.answers.approveDeploy = () => {
+      throw new UserError("own_deploy", "operator:acme/ann asked for this deploy: another person has to approve it.");
+    };
+    api.answers.promoteDeploy = () => {
+      throw new UserError("conflict", "This deploy does not wait for promote: it waits for sandbox-2 to boot.");
+    };
+    const approved = await runValet(["deploys", "approve", deployId], { api });
+    expect([approved.code, approved.stderr]).toEqual([1, expect.stringContaining("another person has to approve it")]);
+    const promoted = await runValet(["deploys", "promote", deployId], { api });
+    expect([promoted.code, promoted.stderr]).toEqual([1, expect.stringContaining("it waits for sandbox-2 to boot")]);
   });
 });
 

@@ -71,7 +71,7 @@ export function beginJournal(
 
 /** Steps over a share of tasks and analyses need the database; past the API only hosts can be counted. */
 function directKnobs(flags: DeployCreateFlags): RolloutKnobs {
-  const given = parseKnobs(flags.knob);
+  const given = parseKnobs(flags.knob, flags.strategy);
   if (given.strategy !== undefined && given.strategy !== "rolling") {
     throw usageFailure(`--knob strategy=${given.strategy} needs the API`, "Past it a deploy is rolling.");
   }
