@@ -4,6 +4,7 @@ import type { CommandTo, DriverError } from "../driver.ts";
 import { cancelProcedure, runProcedure } from "./procedures.ts";
 import { endGeneration, tellWorkers } from "./generations.ts";
 import {
+  countRunning,
   isAccepting,
   isAlive,
   isRunning,
@@ -189,26 +190,38 @@ function end(world: World, host: SimHost, order: { generation: number; force: bo
   return ok("it ends");
 }
 
-/** What the agent says of its host; each answer a copy, for it travels. */
+/** What the agent says of its host; each answer a copy, for it travels. Made thousands of times a story, so nothing fancy. */
 export function healthOf(host: SimHost): AgentHealth {
-  const generations = host.generations.map((one) => viewOf(host, one));
-  const serving = generations.filter((one) => one.state === "serving");
-  const newest = serving.at(-1);
+  const generations: AgentGeneration[] = [];
+  let newest: AgentGeneration | null = null;
   let activeWorkers: number | null = 0;
-  for (const one of generations) {
+  let isAnyAccepting = false;
+  for (const one of host.generations) {
+    const view = viewOf(host, one);
+    generations.push(view);
+    if (one.state === "serving") newest = view;
+    if (view.accepting) isAnyAccepting = true;
     if (one.state === "ended") continue;
-    activeWorkers = one.activeJobs === null || activeWorkers === null ? null : activeWorkers + one.activeJobs;
+    activeWorkers = view.activeJobs === null || activeWorkers === null ? null : activeWorkers + view.activeJobs;
   }
   return {
-    ...{ status: "ok", cpu: 0, memoryTotalMb: 4000, memoryUsedMb: 1000, diskTotalGb: 40, diskUsedGb: 4 },
-    ...{ adspowerStatus: "stopped", activeProfiles: 0, uptime: 1, version: "simulated" },
+    status: "ok",
+    cpu: 0,
+    memoryTotalMb: 4000,
+    memoryUsedMb: 1000,
+    diskTotalGb: 40,
+    diskUsedGb: 4,
+    adspowerStatus: "stopped",
+    activeProfiles: 0,
+    uptime: 1,
+    version: "simulated",
     activeWorkers,
     generation: newest?.generation ?? null,
     imageTag: newest?.imageTag ?? null,
     imageDigest: newest?.imageDigest ?? null,
     currentDeploy: host.procedure && { ...host.procedure.view },
     deploySafe: activeWorkers === 0,
-    accepting: generations.some((one) => one.accepting),
+    accepting: isAnyAccepting,
     epoch: host.ledger.current(),
     generations,
   };
@@ -222,11 +235,14 @@ function viewOf(host: SimHost, one: SimGeneration): AgentGeneration {
     imageTag: one.tag,
     imageDigest: isEnded || !one.isWorkerUp ? null : one.reports,
     desiredDigest: one.digest,
-    ...{ apiPort: 0, workerPort: 0, apiPid: null, workerPid: null },
+    apiPort: 0,
+    workerPort: 0,
+    apiPid: null,
+    workerPid: null,
     healthy: !isEnded && one.healthy && one.isWorkerUp,
     accepting: isAccepting(host, one),
-    activeJobs: isEnded ? 0 : one.isWorkerUp ? runningOn(host, one.generation).length : null,
+    activeJobs: isEnded ? 0 : one.isWorkerUp ? countRunning(host, one.generation) : null,
     restarts: one.restarts,
-    startedAt: isoAt(one.startedAtMs),
+    startedAt: one.startedAt,
   };
 }

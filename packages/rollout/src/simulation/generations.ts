@@ -1,8 +1,8 @@
 import { wantsDrain } from "../host/reconcile.ts";
 import { finishAttempt } from "./gh-worker.ts";
-import { isAlive, runningOn, type SimGeneration, type SimHost } from "./sim-host.ts";
+import { countRunning, isAlive, runningOn, type SimGeneration, type SimHost } from "./sim-host.ts";
 import { applyPlan } from "./slot-plan.ts";
-import { hostWallMs, type World } from "./world.ts";
+import { hostWallMs, isoAt, type World } from "./world.ts";
 
 /** Starts a generation: whole GH api + GH worker, without slots. */
 export function createGeneration(world: World, host: SimHost, tag: string, digest: string): SimGeneration {
@@ -18,7 +18,7 @@ export function createGeneration(world: World, host: SimHost, tag: string, diges
     isLooping: false,
     bootId: nextBoot(host),
     isWorkerUp: true,
-    startedAtMs: hostWallMs(world, host),
+    startedAt: isoAt(hostWallMs(world, host)),
     afterDrain: "warm",
     handsOver: false,
     warmForMs: 1_800_000,
@@ -94,7 +94,7 @@ function tickDraining(world: World, host: SimHost, one: SimGeneration, now: numb
   const states = [...one.slots.keys()].map((index) => ({ index, state: "ready" as const }));
   const record = { state: one.state, handsOver: one.handsOver } as Parameters<typeof wantsDrain>[0];
   const shallDrain = wantsDrain(record, { slots: states } as Parameters<typeof wantsDrain>[1], host.drainedBy.size > 0);
-  const isIdle = runningOn(host, one.generation).length === 0 && shallDrain && (!one.handsOver || one.slots.size === 0);
+  const isIdle = countRunning(host, one.generation) === 0 && shallDrain && (!one.handsOver || one.slots.size === 0);
   if (!isIdle) {
     one.idleSinceMs = null;
     return;

@@ -15,12 +15,14 @@ export interface HealthWatch {
 }
 
 const silentMs = 15_000;
+const everyMs = 3_000;
 const silent = { holderKind: "health", holderId: "unreachable" } as const;
 const drifted = { holderKind: "health", holderId: "drift" } as const;
 
 export function makeHealthWatch(world: World, clock: Clock): HealthWatch {
   const silentSince = new Map<string, number>();
   const unsoundSince = new Map<string, number>();
+  let nextMs = 0;
 
   /** Notes when it began; true once it has gone on for too long. */
   const lasts = (since: Map<string, number>, name: string): boolean => {
@@ -45,6 +47,8 @@ export function makeHealthWatch(world: World, clock: Clock): HealthWatch {
 
   return {
     round() {
+      if (clock.monotonicMs() < nextMs) return;
+      nextMs = clock.monotonicMs() + everyMs;
       const busy = underDeploy(world);
       const drift: string[] = [];
       for (const host of world.hosts.values()) {

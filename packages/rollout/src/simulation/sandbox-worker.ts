@@ -1,7 +1,7 @@
 import type { GenerationInput, HeartbeatInput, HeartbeatResult } from "@valet/shared";
 import { canRun, finishAttempt, killAttempt, renewAttempt, startAttempt } from "./gh-worker.ts";
 import { isQuick, linkDelayMs } from "./link.ts";
-import { attemptKeyOf, isAccepting, runningOn, type SimGeneration, type SimHost } from "./sim-host.ts";
+import { attemptKeyOf, isAccepting, type SimGeneration, type SimHost } from "./sim-host.ts";
 import { applyPlan } from "./slot-plan.ts";
 import { hostWallMs, type World } from "./world.ts";
 
@@ -50,33 +50,37 @@ function apply(world: World, host: SimHost, beat: HeartbeatInput): HeartbeatResu
 
 function reportOf(host: SimHost): HeartbeatInput {
   const generations = host.generations.map((one) => generationReport(host, one));
-  const attempts = generations.flatMap((one) =>
-    one.attempts.map(({ taskId, fence, leaseId }) => ({ taskId, fence, leaseId })),
-  );
+  const attempts: { taskId: string; fence: number; leaseId: string }[] = [];
+  for (const one of generations) {
+    for (const { taskId, fence, leaseId } of one.attempts) attempts.push({ taskId, fence, leaseId });
+  }
   return { generations, attempts, agentReachable: host.isAgentUp };
 }
 
+const noDigest = `sha256:${"0".repeat(64)}`;
+
 function generationReport(host: SimHost, one: SimGeneration): GenerationInput {
   const isReachable = one.isWorkerUp && one.state !== "ended";
+  const slots: GenerationInput["slots"][number][] = [];
+  const attempts: GenerationInput["attempts"][number][] = [];
+  if (isReachable) {
+    for (const [index, state] of one.slots) slots.push({ index, state });
+    for (const { taskId, fence, leaseId, frozen, isOver, generation } of host.attempts.values()) {
+      if (!isOver && generation === one.generation)
+        attempts.push({ taskId, fence, leaseId, confirmedAgoMs: 0, frozen });
+    }
+  }
   return {
     generation: one.generation,
     imageTag: one.tag,
-    imageDigest: one.reports ?? `sha256:${"0".repeat(64)}`,
+    imageDigest: one.reports ?? noDigest,
     state: one.state,
     reachable: isReachable,
     workerBootId: isReachable ? one.bootId : null,
     accepting: isAccepting(host, one),
     spareReady: isReachable && one.spare === "ready",
-    slots: isReachable ? [...one.slots].map(([index, state]) => ({ index, state })) : [],
-    attempts: isReachable
-      ? runningOn(host, one.generation).map(({ taskId, fence, leaseId, frozen }) => ({
-          taskId,
-          fence,
-          leaseId,
-          confirmedAgoMs: 0,
-          frozen,
-        }))
-      : [],
+    slots,
+    attempts,
   };
 }
 

@@ -27,7 +27,7 @@ export interface SimGeneration {
   bootId: string;
   /** The boot before is gone, the next one is not there yet. */
   isWorkerUp: boolean;
-  startedAtMs: number;
+  startedAt: string;
   afterDrain: "warm" | "ended";
   handsOver: boolean;
   warmForMs: number;
@@ -145,6 +145,11 @@ export function runningOn(host: SimHost, generation: number): SimAttempt[] {
   const found: SimAttempt[] = [];
   for (const one of host.attempts.values()) if (!one.isOver && one.generation === generation) found.push(one);
   return found;
+}
+export function countRunning(host: SimHost, generation: number): number {
+  let count = 0;
+  for (const one of host.attempts.values()) if (!one.isOver && one.generation === generation) count += 1;
+  return count;
 }
 /** Its procedure has an end still to come. */
 export const isRunning = (procedure: SimProcedure | null): procedure is SimProcedure =>

@@ -48,7 +48,7 @@ function generation(change: Partial<SimGeneration> = {}): SimGeneration {
       healthy: true,
       restarts: 0,
     },
-    ...{ isLooping: false, bootId: "x", isWorkerUp: true, startedAtMs: 0, afterDrain: "warm", handsOver: false },
+    ...{ isLooping: false, bootId: "x", isWorkerUp: true, startedAt: "", afterDrain: "warm", handsOver: false },
     ...{ warmForMs: 0, warmUntilMs: null, idleSinceMs: null, slots: new Map(), spare: "none" },
     ...change,
   } as SimGeneration;
