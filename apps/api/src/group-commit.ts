@@ -9,6 +9,8 @@ interface Waiting<I, O> {
 
 export interface GroupOptions {
   mostTogether?: number;
+  /** Transactions at the same time. */
+  mostRunning?: number;
   /** How long the first one waits for company; without it, a turn of the event loop. */
   lingerMs?: number;
 }
@@ -20,11 +22,10 @@ export interface GroupOptions {
 export function makeGroupCommit<I, O>(
   db: Database,
   work: (tx: Tx, inputs: readonly I[]) => Promise<O[]>,
-  { mostTogether = 50, lingerMs = 0 }: GroupOptions = {},
+  { mostTogether = 50, mostRunning = 2, lingerMs = 0 }: GroupOptions = {},
 ): (input: I) => Promise<O> {
   let waiting: Waiting<I, O>[] = [];
   let running = 0;
-  const mostRunning = 2;
 
   const runTogether = async (group: readonly Waiting<I, O>[]) => {
     const outputs = await db.tx((tx) =>

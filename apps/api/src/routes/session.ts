@@ -35,6 +35,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
   const { db, board, times, stopping } = context;
   const heartbeat = makeGroupCommit(db, (tx, calls: readonly HeartbeatCall[]) => applyHeartbeats(tx, calls), {
     lingerMs: heartbeatLingerMs,
+    mostRunning: 4,
   });
 
   mount(
