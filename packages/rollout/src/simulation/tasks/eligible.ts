@@ -2,12 +2,8 @@ import { freshMs, type EligibleSandbox, type Environment } from "@valet/shared";
 import type { MemorySlot, MemoryTaskSandbox } from "./model.ts";
 import type { State } from "./state.ts";
 
-/** Sandboxes with at least one free slot, the emptiest first, at most `most`. */
-export function sandboxesWithFreeSlots(
-  state: State,
-  environment: Environment | undefined,
-  most: number,
-): EligibleSandbox[] {
+/** Sandboxes with at least one free slot. The database looks at a part of a fleet of more than a hundred, here it is always all. */
+export function sandboxesWithFreeSlots(state: State, environment: Environment | undefined): EligibleSandbox[] {
   const found: EligibleSandbox[] = [];
   for (const sandbox of state.sandboxes.values()) {
     if (environment !== undefined && sandbox.environment !== environment) continue;
@@ -19,8 +15,7 @@ export function sandboxesWithFreeSlots(
     const { id, labels, planRevision } = sandbox;
     found.push({ id, environment: sandbox.environment, labels, planRevision, freeSlots });
   }
-  if (found.length <= most) return found;
-  return found.sort((a, b) => b.freeSlots.length - a.freeSlots.length || (a.id < b.id ? -1 : 1)).slice(0, most);
+  return found;
 }
 
 /** Sandboxes that could take work, free or busy. */

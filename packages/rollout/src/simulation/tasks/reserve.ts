@@ -23,9 +23,7 @@ export function reserveTasks(state: State, input: { limit: number; environment?:
   const [only] = listed;
   if (!only) return none;
   const isPlain = listed.length === 1 && only.key === "";
-  const sandboxes = isPlain
-    ? sandboxesWithFreeSlots(state, only.environment, input.limit * 2)
-    : sandboxesWithFreeSlots(state, input.environment, Number.POSITIVE_INFINITY);
+  const sandboxes = sandboxesWithFreeSlots(state, isPlain ? only.environment : input.environment);
   const classes = placeableClasses(listed, true, sandboxes, placementText);
   if (classes.length === 0) return none;
   const free = sandboxes.reduce((sum, sandbox) => sum + sandbox.freeSlots.length, 0);
