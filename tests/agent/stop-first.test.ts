@@ -80,7 +80,7 @@ describe("a stop-first deploy on a host", () => {
     await stopFirst("v1");
     const outcome = await stopFirst("v2", { previous_digest: `sha256:${"0".repeat(64)}` });
     expect(outcome.phase).toBe("failed");
-    expect(outcome.message).toContain("the way back");
+    expect(outcome.message).toContain("can neither be found here nor fetched");
     expect(await generationOf(agent, 1)).toMatchObject({ state: "serving" });
   });
 
