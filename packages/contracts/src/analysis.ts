@@ -8,61 +8,106 @@ const share = z.number().gt(0).max(1);
  */
 export const analysisConfigSchema = z
   .strictObject({
-    /** The most often that a release no worse than the one before may be failed, over all metrics and looks. */
-    alpha: z.number().gt(0).max(0.5).default(0.05),
-    /** When the numbers are looked at: how many tasks have ended in each arm, and which share of alpha that look may spend. */
+    alpha: z
+      .number()
+      .gt(0)
+      .max(0.5)
+      .default(0.05)
+      .describe(
+        "The most often that a release no worse than the one before may be failed, over all metrics and looks.",
+      ),
     looks: z
-      .array(z.strictObject({ tasksPerArm: z.number().int().min(1), share }))
+      .array(
+        z.strictObject({
+          tasksPerArm: z.number().int().min(1).describe("This many tasks have ended in each arm."),
+          share: share.describe("Share of alpha that this look may spend; all looks together at most 1."),
+        }),
+      )
       .min(1)
       .max(10)
       .default([
         { tasksPerArm: 5, share: 0.1 },
         { tasksPerArm: 10, share: 0.2 },
         { tasksPerArm: 20, share: 0.7 },
-      ]),
-    /** Ended tasks each arm needs before the canary can be called successful. */
-    minSample: z.number().int().min(1).default(20),
-    /** The canary takes real tasks at least this long before it can be called successful. */
-    windowMs: z.number().int().min(0).default(600_000),
-    /** After this long without a verdict, whatever there is gets the last look. */
-    maxWaitMs: z.number().int().min(1000).default(7_200_000),
+      ])
+      .describe("When the numbers are looked at, in growing order."),
+    minSample: z
+      .number()
+      .int()
+      .min(1)
+      .default(20)
+      .describe("Ended tasks each arm needs before the canary can be called successful."),
+    windowMs: z
+      .number()
+      .int()
+      .min(0)
+      .default(600_000)
+      .describe("The canary takes real tasks at least this long before it can be called successful."),
+    maxWaitMs: z
+      .number()
+      .int()
+      .min(1000)
+      .default(7_200_000)
+      .describe("After this long without a verdict, whatever there is gets the last look."),
     metrics: z
       .strictObject({
         failureRate: z
           .strictObject({
-            share: share.default(0.8),
-            /** A difference of failure rates up to this is put up with, however certain it is. 0.01: one in a hundred. */
-            maxIncrease: z.number().min(0).max(1).default(0.01),
-            /** Fewer failed canary tasks than this never fail the canary. */
-            minBad: z.number().int().min(1).default(2),
-            /** A one-sided p below this is not yet a failure and no longer a success: inconclusive. */
-            doubtBelow: z.number().min(0).max(0.5).default(0.1),
+            share: share
+              .default(0.8)
+              .describe("Share of alpha that this metric may spend; all metrics together at most 1."),
+            maxIncrease: z
+              .number()
+              .min(0)
+              .max(1)
+              .default(0.01)
+              .describe(
+                "A difference of failure rates up to this is put up with, however certain it is. 0.01: one in a hundred.",
+              ),
+            minBad: z
+              .number()
+              .int()
+              .min(1)
+              .default(2)
+              .describe("Fewer failed canary tasks than this never fail the canary."),
+            doubtBelow: z
+              .number()
+              .min(0)
+              .max(0.5)
+              .default(0.1)
+              .describe("A one-sided p below this is not yet a failure and no longer a success: inconclusive."),
           })
           .nullable()
-          .prefault({}),
+          .prefault({})
+          .describe("How many tasks failed. null: not judged."),
         durationMs: z
           .strictObject({
-            share: share.default(0.2),
-            /** A median longer by up to this share is put up with. 0.1: a tenth. */
-            maxIncrease: z.number().min(0).default(0.1),
-            minSample: z.number().int().min(1).default(10),
+            share: share.default(0.2).describe("Its share of alpha."),
+            maxIncrease: z
+              .number()
+              .min(0)
+              .default(0.1)
+              .describe("A median longer by up to this share is put up with. 0.1: a tenth."),
+            minSample: z.number().int().min(1).default(10).describe("Values each arm needs."),
           })
           .nullable()
-          .prefault({}),
-        /** Metrics that come as points rather than tasks; their shares come out of the same alpha. */
+          .prefault({})
+          .describe("How long good tasks took. null: not judged."),
         points: z
           .array(
             z.strictObject({
-              name: z.string().min(1).max(100),
-              share,
-              worse: z.enum(["higher", "lower"]).default("higher"),
-              minSample: z.number().int().min(1).default(10),
+              name: z.string().min(1).max(100).describe("Which metric."),
+              share: share.describe("Its share of alpha."),
+              worse: z.enum(["higher", "lower"]).default("higher").describe("Which way is bad."),
+              minSample: z.number().int().min(1).default(10).describe("Points each arm needs."),
             }),
           )
           .max(10)
-          .default([]),
+          .default([])
+          .describe("Metrics that come as points rather than tasks."),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("What is compared."),
   })
   .superRefine((config, context) => {
     for (const [path, message] of contradictions(config)) context.addIssue({ code: "custom", path, message });
