@@ -132,6 +132,13 @@ describe("the house rules", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("no deadline is a timeout inside AbortSignal.any: garbage collection may take it, and it never comes", () => {
+    const wrong = sources
+      .filter((file) => !file.endsWith("/deadline-signal.ts"))
+      .filter((file) => /AbortSignal\.any\(\[[^\]]*AbortSignal\.timeout/.test(read(file)));
+    expect(wrong).toEqual([]);
+  });
+
   it("the lock file names no download address", () => {
     expect(read("pnpm-lock.yaml")).not.toMatch(/https?:\/\/|tarball:/);
   });
