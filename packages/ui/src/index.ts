@@ -11,3 +11,7 @@ export * from "./row-window.ts";
 export * from "./step-track.tsx";
 export * from "./slot-cells.tsx";
 export * from "./facts.tsx";
+export * from "./stage-row.tsx";
+export * from "./notice.tsx";
+export * from "./tabs.tsx";
+export * from "./value-bar.tsx";

@@ -6,8 +6,11 @@ import { useApp } from "../app-context.tsx";
 import { Loaded } from "../lists/loaded-list.tsx";
 import { useFallbackIntervalMs } from "../live/live-provider.tsx";
 import { keys } from "../query-keys.ts";
-import { DecisionJournal } from "./decision-journal.tsx";
-import { DeployButtons } from "./deploy-buttons.tsx";
+import { DeployButtons } from "./actions/deploy-buttons.tsx";
+import { AnalysisCard } from "./analysis/analysis-card.tsx";
+import { ProgressStrip } from "./course/progress-strip.tsx";
+import { Situation } from "./course/situation.tsx";
+import { DecisionJournal } from "./history/decision-journal.tsx";
 import { DeployMeasures } from "./deploy-measures.tsx";
 import { HostList } from "./host-list.tsx";
 import { KnobFacts } from "./knob-facts.tsx";
@@ -57,9 +60,12 @@ export function DeployDetail(props: { deploy: DeployView }) {
         </div>
         <DeployButtons deploy={deploy} />
       </div>
+      <Situation deploy={deploy} />
       <WaitingOn waitingOn={deploy.waitingOn} />
+      <ProgressStrip deploy={deploy} />
       <DeployFacts deploy={deploy} />
       <DeployMeasures deploy={deploy} />
+      <AnalysisCard deploy={deploy} />
       <Section
         title="Hosts"
         aside={

@@ -12,7 +12,7 @@ import { useFallbackIntervalMs } from "../live/live-provider.tsx";
 import { keys } from "../query-keys.ts";
 import { AutoDeploySwitches } from "./auto-deploy-switches.tsx";
 import { deployColumns } from "./deploy-columns.tsx";
-import { NewDeployButton } from "./new-deploy-button.tsx";
+import { NewDeployButton } from "./plan/new-deploy-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 
 const route = getRouteApi("/shell/deploys");

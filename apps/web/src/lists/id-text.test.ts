@@ -35,6 +35,18 @@ describe("textParts", () => {
     ]);
   });
 
+  it("tells times and people as such, and long durations in words", () => {
+    expect(
+      textParts("approval by a person other than operator:acme/jo: to bake until 2026-03-01T12:06:00.000Z"),
+    ).toEqual([
+      { kind: "text", text: "approval by a person other than " },
+      { kind: "actor", actor: "operator:acme/jo" },
+      { kind: "text", text: ": to bake until " },
+      { kind: "time", at: "2026-03-01T12:06:00.000Z" },
+    ]);
+    expect(textParts("bakes for 600000 ms")).toEqual([{ kind: "text", text: "bakes for 10 min 00 s" }]);
+  });
+
   it("leaves a plain sentence whole", () => {
     expect(textParts("waits its turn")).toEqual([{ kind: "text", text: "waits its turn" }]);
     expect(textParts("")).toEqual([]);

@@ -17,6 +17,7 @@ import {
   type Role,
 } from "@valet/shared";
 import { fixtureDeploys } from "./fixture-deploys.ts";
+import { fixtureScenes } from "./fixture-scenes.ts";
 import { fixturePicture } from "./fixture-picture.ts";
 import { fixtureFleet, fixtureSandbox } from "./fixture-sandboxes.ts";
 import { fixtureTaskEvents, fixtureTasks, fixtureTaskView } from "./fixture-tasks.ts";
@@ -57,12 +58,13 @@ export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent)
       ? Array.from({ length: 1000 }, (_, number) => fixtureSandbox(number, options.nowMs))
       : fixtureFleet(options.nowMs);
   const deploys: DeployView[] = isEmpty ? [] : fixtureDeploys(options.nowMs);
+  const known = isEmpty ? [] : [...deploys, ...fixtureScenes(options.nowMs)];
   const tasks: TaskSummary[] = isEmpty ? [] : fixtureTasks(options.taskCount ?? 1000, options.nowMs);
   const config = { autoDeployStaging: true, autoDeployProd: false };
   let eventId = 100;
 
   const act = (action: DeployActionName, id: string): FixtureReply | null => {
-    const deploy = deploys.find((candidate) => candidate.id === id);
+    const deploy = known.find((candidate) => candidate.id === id);
     if (deploy === undefined) return null;
     if (!canDeployAction(action, deploy.state)) {
       const message = `A deploy that is ${deploy.state} cannot ${action}`;
@@ -137,7 +139,7 @@ export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent)
       case "putDeployConfig":
         return json(config);
       case "getDeploy":
-        return jsonOrNone(deploys.find((deploy) => deploy.id === params["id"]));
+        return jsonOrNone(known.find((deploy) => deploy.id === params["id"]));
       case "getTask":
       case "cancelTask":
       case "reviewTask":

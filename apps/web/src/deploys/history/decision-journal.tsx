@@ -1,7 +1,7 @@
 import type { DeployView } from "@valet/contracts";
 import { Button, ClockTime } from "@valet/ui";
 import { useState } from "react";
-import { IdText } from "../lists/id-text.tsx";
+import { IdText } from "../../lists/id-text.tsx";
 
 type Decision = DeployView["decisions"][number];
 const shownAtFirst = 40;
