@@ -2,13 +2,19 @@ import { deployStates, hostOrders, strategies } from "@valet/shared";
 import { z } from "zod";
 import { deployCreateSchema } from "./deploys.ts";
 import { idSchema, isoTimeSchema } from "./common.ts";
-import { knobsOverrideSchema } from "./knobs.ts";
 
-/** POST /admin/deploys/plan: a deploy as it would be created, or one that has not begun. Changes nothing. */
-export const deployPlanRequestSchema = z.union([
-  z.strictObject({ deployId: idSchema, knobs: knobsOverrideSchema.optional() }),
-  deployCreateSchema,
-]);
+/** POST /admin/deploys/plan: a deploy as it would be created, or (`deployId`) one that has not begun. Changes nothing. */
+export const deployPlanRequestSchema = deployCreateSchema
+  .partial({ environment: true, imageTag: true })
+  .extend({ deployId: idSchema.optional() })
+  .superRefine(({ deployId, environment, imageTag }, context) => {
+    const missing = { environment, imageTag };
+    for (const [field, value] of Object.entries(missing)) {
+      if ((value === undefined) === (deployId !== undefined)) continue;
+      const message = deployId === undefined ? "must be given, or else deployId" : "must be left out beside deployId";
+      context.addIssue({ code: "custom", path: [field], message });
+    }
+  });
 
 /** Half of all runs take no longer than p50, nine of ten no longer than p90. */
 export const etaSchema = z.object({ p50Ms: z.number(), p90Ms: z.number() });

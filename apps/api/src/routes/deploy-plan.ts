@@ -12,10 +12,13 @@ import { compareView, releaseFactsView } from "../views/compare-view.ts";
 /** What a deploy would do, and what past ones did. None of these changes anything. */
 export function deployPlanRoutes(app: FastifyInstance, context: ApiContext): void {
   const { db } = context;
-  mount(app, routes.planDeploy, ({ body, principal }) => {
+  mount(app, routes.planDeploy, async ({ body, principal }) => {
     const actor = actorOf(principal);
-    if (!("deployId" in body)) return planNew(db, context, body, actor);
-    return planWaiting(db, context, { id: body.deployId, knobs: body.knobs }, actor);
+    const { deployId, environment, imageTag } = body;
+    if (deployId !== undefined) return planWaiting(db, context, { id: deployId, knobs: body.knobs }, actor);
+    // The schema asks for both; this is for the compiler.
+    if (environment === undefined || imageTag === undefined) throw new Error("a plan of nothing");
+    return planNew(db, context, { ...body, environment, imageTag }, actor);
   });
 
   mount(app, routes.deployHistory, async ({ params, query }) => {
