@@ -11,6 +11,7 @@ import {
 import type { Command } from "commander";
 import { environmentFlag, integer, list, oneOf, onOff, pairs, pattern, textOf } from "../flags.ts";
 import type { Runner } from "../program.ts";
+import { addDeployPlans, planRevision } from "./deploy-plans.ts";
 import { type PageFlags, addPageFlags } from "./page-flags.ts";
 
 export interface DeployListFlags extends PageFlags {
@@ -28,6 +29,7 @@ export interface DeployActionFlags extends WatchFlags {
   knob?: Record<string, string>;
   ignoreFreeze?: boolean;
   toDigest?: string;
+  planRevision?: string;
 }
 export interface DeployCreateFlags extends WatchFlags {
   environment: Environment;
@@ -38,6 +40,7 @@ export interface DeployCreateFlags extends WatchFlags {
   knob?: Record<string, string>;
   ignoreFreeze?: boolean;
   reason?: string;
+  planRevision?: string;
   direct?: boolean;
   forceDirect?: boolean;
   hostsFile?: string;
@@ -51,6 +54,7 @@ export interface DeployConfigFlags {
 
 const digest = pattern(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
 const tag = pattern(/^[A-Za-z0-9._\-/:]{1,128}$/, "1 to 128 letters, digits or . _ - / :");
+const planRevisionText = "Refuse unless a plan made now is still this one";
 const strategyText = "rolling, canary or blue-green, whatever the environment's is";
 const knobText = "How to proceed, such as maxParallel=2; may be repeated";
 const ignoreFreezeText = "Start even in a freeze (admins, with --reason)";
@@ -73,6 +77,7 @@ export function addDeploys(program: Command, run: Runner): void {
     .action((id: string, flags: WatchFlags, command: Command) =>
       run(command, async (context) => (await import("../deploys/show-deploy.ts")).showDeploy(context, id, flags)),
     );
+  addDeployPlans(group, run);
   addCreate(group, run);
   addActions(group, run);
   group
@@ -98,6 +103,7 @@ function addCreate(group: Command, run: Runner): void {
     .option("--knob <name=value>", knobText, pairs)
     .option("--ignore-freeze", ignoreFreezeText)
     .option("--reason <text>", "Why, for the others", textOf(500))
+    .option("--plan-revision <revision>", planRevisionText, planRevision)
     .option("--watch", watchText)
     .option("--direct", "Past the API, straight to the hosts: for the day it is down; it takes the journal later")
     .option("--hosts-file <path>", "--direct: one host a line, ADDRESS[:PORT] [NAME] [SANDBOX ID]", textOf(4000))
@@ -149,6 +155,7 @@ function addActions(group: Command, run: Runner): void {
       command.option("--strategy <strategy>", strategyText, oneOf(strategies));
       command.option("--knob <name=value>", knobText, pairs);
       command.option("--ignore-freeze", ignoreFreezeText);
+      command.option("--plan-revision <revision>", planRevisionText, planRevision);
     }
     if (name === "rollback") command.option("--to-digest <digest>", "Go to this release instead", digest);
     command.action((id: string, flags: DeployActionFlags, self: Command) =>

@@ -18,13 +18,13 @@ export async function actOnDeploy(
 ): Promise<ExitCode> {
   const knobs = flags.knob || flags.strategy ? parseKnobs(flags.knob, flags.strategy) : undefined;
   const id = await resolveId(context, "deploy", given);
-  const { reason, revision, toDigest, ignoreFreeze } = flags;
+  const { reason, revision, toDigest, planRevision, ignoreFreeze } = flags;
   const doing = { what: `${action} deploy ${given}`, listCommand: "valet deploys list" };
   const view = await ask(context, doing, (api, signal): Promise<DeployView> => {
     const input = { params: { id }, body: { reason, revision }, signal };
     switch (action) {
       case "trigger":
-        return api.triggerDeploy({ ...input, body: { ...input.body, knobs, ignoreFreeze } });
+        return api.triggerDeploy({ ...input, body: { ...input.body, knobs, planRevision, ignoreFreeze } });
       case "rollback":
         return api.rollbackDeploy({ ...input, body: { ...input.body, toDigest } });
       case "approve":

@@ -13,8 +13,8 @@ export async function createDeploy(context: CliContext, imageTag: string, flags:
   const knobs = parseKnobs(flags.knob, flags.strategy);
   const sandboxIds: string[] = [];
   for (const given of flags.sandbox ?? []) sandboxIds.push(await resolveId(context, "sandbox", given));
-  const { environment, service, imageDigest, reason, ignoreFreeze } = flags;
-  const body = { environment, service, imageTag, imageDigest, knobs, reason, ignoreFreeze };
+  const { environment, service, imageDigest, reason, planRevision, ignoreFreeze } = flags;
+  const body = { environment, service, imageTag, imageDigest, knobs, reason, planRevision, ignoreFreeze };
   const view = await ask(context, { what: `deploy ${imageTag} to ${environment}` }, (api, signal) =>
     api.createDeploy({ body: { ...body, ...(flags.sandbox ? { sandboxIds } : {}) }, signal }),
   );
