@@ -47,8 +47,13 @@ function sendBack(draft: Draft, host: HostStep): void {
   host.engine.target = null;
   host.engine.targetSlots = null;
   host.engine.drainingSince = null;
+  const { command } = host.engine;
+  // Recalled before: it is on its way back, and is told once more only when that was to something else, or just behind a fence.
+  if (host.step === "rolling_back" && command?.kind === "rollback" && command.digest === digest) return;
   issue(draft, host, wasOnlyDraining ? { kind: "undrain" } : { kind: "rollback", digest });
-  moveHost(draft, host, "rolling_back", `back to ${draft.deploy.previousTag ?? digest}`);
+  const reason = `back to ${draft.deploy.previousTag ?? digest}`;
+  if (host.step === "rolling_back") host.reason = reason;
+  else moveHost(draft, host, "rolling_back", reason);
 }
 
 /** A superseded deploy may have left its release on hosts that this one never touched. */
