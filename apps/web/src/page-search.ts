@@ -27,4 +27,7 @@ export const taskSearchSchema = z.object({
   sortBy: z.enum(["createdAt", "enqueuedAt", "state", "priority"]).optional().catch(undefined),
   sortOrder: z.enum(["asc", "desc"]).optional().catch(undefined),
 });
+export const deployTabSchema = z.object({ tab: z.enum(["history", "settings"]).optional().catch(undefined) });
+export const compareSearchSchema = z.object({ from: text, to: text });
+export const rolloutSearchSchema = z.object({ environment });
 export const loginSearchSchema = z.object({ link: text, from: text });

@@ -7,6 +7,8 @@ export const keys = {
   sandboxes: ["valet", "sandboxes"],
   deploys: ["valet", "deploys"],
   deploy: (id: string) => ["valet", "deploy", id],
+  rolloutConfig: (environment: string) => ["valet", "rollout-config", environment],
+  releases: ["valet", "releases"],
   deployConfig: ["valet", "deploy-config"],
   tasks: ["valet", "tasks"],
   task: (id: string) => ["valet", "task", id],

@@ -7,7 +7,15 @@ import {
   redirect,
   type RouterHistory,
 } from "@tanstack/react-router";
-import { deploySearchSchema, fleetSearchSchema, loginSearchSchema, taskSearchSchema } from "./page-search.ts";
+import {
+  compareSearchSchema,
+  deploySearchSchema,
+  deployTabSchema,
+  fleetSearchSchema,
+  loginSearchSchema,
+  rolloutSearchSchema,
+  taskSearchSchema,
+} from "./page-search.ts";
 import { CrashPage, MissingPage } from "./shell/fallback-pages.tsx";
 import { Shell } from "./shell/shell.tsx";
 
@@ -41,7 +49,20 @@ const deploysRoute = createRoute({
 const deployRoute = createRoute({
   getParentRoute: () => shellRoute,
   path: "/deploys/$deployId",
+  validateSearch: (search) => deployTabSchema.parse(search),
   component: lazyRouteComponent(() => import("./deploys/deploy-page.tsx"), "DeployPage"),
+});
+const compareRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: "/releases/compare",
+  validateSearch: (search) => compareSearchSchema.parse(search),
+  component: lazyRouteComponent(() => import("./releases/compare-page.tsx"), "ComparePage"),
+});
+const rolloutRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: "/rollout",
+  validateSearch: (search) => rolloutSearchSchema.parse(search),
+  component: lazyRouteComponent(() => import("./rollout/rollout-page.tsx"), "RolloutPage"),
 });
 const tasksRoute = createRoute({
   getParentRoute: () => shellRoute,
@@ -57,7 +78,16 @@ const taskRoute = createRoute({
 
 const routeTree = rootRoute.addChildren([
   loginRoute,
-  shellRoute.addChildren([indexRoute, fleetRoute, deploysRoute, deployRoute, tasksRoute, taskRoute]),
+  shellRoute.addChildren([
+    indexRoute,
+    fleetRoute,
+    deploysRoute,
+    deployRoute,
+    compareRoute,
+    rolloutRoute,
+    tasksRoute,
+    taskRoute,
+  ]),
 ]);
 
 /** The pages, each its own chunk. Tests pass a memory history. */

@@ -1,7 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { DeployView } from "@valet/contracts";
-import { Age, deployTones, Duration, Fact, Release, Section, StateMark, ToneShape, words } from "@valet/ui";
+import { environments } from "@valet/shared";
+import {
+  Age,
+  deployTones,
+  Duration,
+  Fact,
+  Release,
+  Section,
+  StateMark,
+  tabClass,
+  Tabs,
+  ToneShape,
+  words,
+} from "@valet/ui";
 import { useApp } from "../app-context.tsx";
 import { Loaded } from "../lists/loaded-list.tsx";
 import { useFallbackIntervalMs } from "../live/live-provider.tsx";
@@ -11,10 +24,12 @@ import { AnalysisCard } from "./analysis/analysis-card.tsx";
 import { ProgressStrip } from "./course/progress-strip.tsx";
 import { Situation } from "./course/situation.tsx";
 import { DecisionJournal } from "./history/decision-journal.tsx";
+import { HistoryList } from "./history/history-list.tsx";
 import { DeployMeasures } from "./deploy-measures.tsx";
 import { HostList } from "./host-list.tsx";
-import { KnobFacts } from "./knob-facts.tsx";
+import { KnobList } from "./knob-facts.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
+import { Actor } from "../lists/actor.tsx";
 import { IdText } from "../lists/id-text.tsx";
 
 const route = getRouteApi("/shell/deploys/$deployId");
@@ -43,6 +58,7 @@ export function DeployPage() {
 
 export function DeployDetail(props: { deploy: DeployView }) {
   const { deploy } = props;
+  const { tab } = route.useSearch();
   usePageTitle(`${deploy.imageTag} to ${deploy.environment}, ${words(deploy.state)}`);
   return (
     <>
@@ -61,9 +77,63 @@ export function DeployDetail(props: { deploy: DeployView }) {
         <DeployButtons deploy={deploy} />
       </div>
       <Situation deploy={deploy} />
-      <WaitingOn waitingOn={deploy.waitingOn} />
-      <ProgressStrip deploy={deploy} />
       <DeployFacts deploy={deploy} />
+      <Tabs label="Parts of this deploy">
+        {tabs.map(({ tab: name, text }) => (
+          <Link
+            key={text}
+            to="."
+            search={{ tab: name }}
+            replace
+            resetScroll={false}
+            aria-current={tab === name ? "page" : undefined}
+            className={tabClass(tab === name)}
+          >
+            {text}
+          </Link>
+        ))}
+      </Tabs>
+      {tab === undefined ? <Overview deploy={deploy} /> : null}
+      {tab === "history" ? (
+        <Section title="History" aside={<span className="text-sm text-muted">newest first</span>}>
+          <HistoryList deploy={deploy} />
+        </Section>
+      ) : null}
+      {tab === "settings" ? <Settings deploy={deploy} /> : null}
+    </>
+  );
+}
+
+const tabs = [
+  { tab: undefined, text: "Overview" },
+  { tab: "history", text: "History" },
+  { tab: "settings", text: "Settings" },
+] as const;
+
+function Settings(props: { deploy: DeployView }) {
+  const { configVersion, environment, knobs } = props.deploy;
+  return (
+    <Section
+      title="How it proceeds"
+      aside={
+        <Link to="/rollout" search={{ environment: environmentOf(environment) }} className="text-link text-sm">
+          {configVersion === null ? "Configuration of" : `From version ${configVersion} of`} {environment}
+        </Link>
+      }
+    >
+      <KnobList knobs={knobs} />
+    </Section>
+  );
+}
+
+const environmentOf = (name: string) => environments.find((environment) => environment === name);
+
+function Overview(props: { deploy: DeployView }) {
+  const { deploy } = props;
+  return (
+    <>
+      <ProgressStrip deploy={deploy} />
+      <WaitingOn waitingOn={deploy.waitingOn} />
       <DeployMeasures deploy={deploy} />
       <AnalysisCard deploy={deploy} />
       <Section
@@ -77,10 +147,16 @@ export function DeployDetail(props: { deploy: DeployView }) {
       >
         <HostList hosts={deploy.hosts} targetDigest={deploy.imageDigest} />
       </Section>
-      <Section title="Decisions" aside={<span className="text-sm text-muted">newest first</span>}>
+      <Section
+        title="Latest decisions"
+        aside={
+          <Link to="." search={{ tab: "history" }} className="text-link text-sm">
+            All, with what was seen
+          </Link>
+        }
+      >
         <DecisionJournal decisions={deploy.decisions} />
       </Section>
-      <KnobFacts knobs={deploy.knobs} />
     </>
   );
 }
@@ -114,6 +190,13 @@ function DeployFacts(props: { deploy: DeployView }) {
       <Fact name="Before">
         <Release tag={deploy.previousTag} digest={deploy.previousDigest} />
       </Fact>
+      {deploy.previousTag === null || deploy.previousTag === deploy.imageTag ? null : (
+        <Fact name="">
+          <Link to="/releases/compare" search={{ from: deploy.previousTag, to: deploy.imageTag }} className="text-link">
+            Compare the two
+          </Link>
+        </Fact>
+      )}
       <Fact name="Service">{deploy.service}</Fact>
       {deploy.commitSha === null ? null : (
         <Fact name="Commit">
@@ -121,7 +204,7 @@ function DeployFacts(props: { deploy: DeployView }) {
         </Fact>
       )}
       <Fact name="Started by">
-        {deploy.trigger}, {deploy.createdBy}
+        {deploy.trigger}, <Actor actor={deploy.createdBy} />
       </Fact>
       <Fact name="Created">
         <Age at={deploy.createdAt} />

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import type { DeploySummary } from "@valet/contracts";
 import { deployStates, environments } from "@valet/shared";
@@ -37,7 +37,15 @@ export function DeploysPage() {
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">
         <h1 className="text-2xl font-semibold tracking-tight">Deploys</h1>
-        <NewDeployButton />
+        <div className="flex flex-wrap items-center gap-4">
+          <Link to="/rollout" className="text-link text-sm">
+            Rollout configuration
+          </Link>
+          <Link to="/releases/compare" className="text-link text-sm">
+            Compare releases
+          </Link>
+          <NewDeployButton />
+        </div>
       </div>
       <AutoDeploySwitches />
       <div className="mt-5 mb-3 flex flex-wrap items-center gap-2">

@@ -1,21 +1,27 @@
 import type { DeployView } from "@valet/contracts";
 import { durationWords } from "@valet/ui";
 
-/** How this deploy proceeds, as it was configured. */
-export function KnobFacts(props: { knobs: DeployView["knobs"] }) {
+type Knobs = DeployView["knobs"];
+
+/** How a deploy proceeds, knob by knob. */
+export function KnobList(props: { knobs: Knobs }) {
   return (
-    <details className="mt-8">
-      <summary className="cursor-pointer text-base font-semibold">How it proceeds</summary>
-      <dl className="panel mt-2 grid gap-x-8 gap-y-1 px-4 py-3 sm:grid-cols-2 lg:grid-cols-3">
-        {Object.entries(props.knobs).map(([knob, value]) => (
-          <div key={knob} className="flex justify-between gap-4">
-            <dt className="text-muted">{knob.replace(/Ms$/, "")}</dt>
-            <dd className="tabular-nums">
-              {knob.endsWith("Ms") && typeof value === "number" ? durationWords(value) : String(value)}
-            </dd>
-          </div>
-        ))}
-      </dl>
-    </details>
+    <dl className="panel grid gap-x-8 gap-y-1 px-4 py-3 sm:grid-cols-2 lg:grid-cols-3">
+      {Object.entries(props.knobs).map(([knob, value]) => (
+        <div key={knob} className="flex justify-between gap-4">
+          <dt className="text-muted">{knob.replace(/Ms$/, "")}</dt>
+          <dd className="text-right tabular-nums">{knobText(knob, value)}</dd>
+        </div>
+      ))}
+    </dl>
   );
+}
+
+function knobText(knob: string, value: Knobs[keyof Knobs]): string {
+  if (Array.isArray(value)) {
+    return value.map((step) => `${step.hosts} at ${step.taskSharePct} % for ${durationWords(step.bakeMs)}`).join("; ");
+  }
+  if (knob.endsWith("Ms") && typeof value === "number") return durationWords(value);
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return String(value);
 }

@@ -1,4 +1,5 @@
 import {
+  environmentSchema,
   routes,
   type DeployView,
   type LiveEvent,
@@ -17,8 +18,10 @@ import {
   type Role,
 } from "@valet/shared";
 import { fixtureDeploys } from "./fixture-deploys.ts";
+import { fixtureCompare, fixtureHistory, fixturePlan, fixtureRolloutConfig } from "./fixture-plan.ts";
 import { fixtureScenes } from "./fixture-scenes.ts";
 import { fixturePicture } from "./fixture-picture.ts";
+import { fixtureId } from "./seeded-random.ts";
 import { fixtureFleet, fixtureSandbox } from "./fixture-sandboxes.ts";
 import { fixtureTaskEvents, fixtureTasks, fixtureTaskView } from "./fixture-tasks.ts";
 
@@ -62,6 +65,7 @@ export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent)
   const tasks: TaskSummary[] = isEmpty ? [] : fixtureTasks(options.taskCount ?? 1000, options.nowMs);
   const config = { autoDeployStaging: true, autoDeployProd: false };
   let eventId = 100;
+  let plans = 0;
 
   const act = (action: DeployActionName, id: string): FixtureReply | null => {
     const deploy = known.find((candidate) => candidate.id === id);
@@ -80,18 +84,32 @@ export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent)
     name: RouteName,
     params: Params,
     query: URLSearchParams,
-    _body: string,
+    body: string,
   ): Promise<FixtureReply | null> => {
     if (name.startsWith("list") && options.scene === "slow") await new Promise(() => undefined);
     if (name.startsWith("list") && options.scene === "broken") {
       return { status: 503, json: { error: "unavailable", message: "The database is away", requestId: "fixture-1" } };
     }
     const action = deployActionNames.find((candidate) => name === `${candidate}Deploy`);
-    const reply = action ? act(action, params["id"] ?? "") : read(name, params, query);
+    const reply = action ? act(action, params["id"] ?? "") : (planning(name, body) ?? read(name, params, query));
     const schema = routes[name] as { response?: { parse: (value: unknown) => unknown } };
     if (reply !== null && "json" in reply && reply.status < 300) schema.response?.parse(reply.json);
     return reply;
   };
+
+  /** A plan holds for one deploy: the first revision has moved by the time it is used. */
+  function planning(name: RouteName, body: string): FixtureReply | null {
+    if (name !== "planDeploy" && name !== "createDeploy") return null;
+    const wish = JSON.parse(body) as { imageTag?: string; environment?: string; planRevision?: string };
+    const plan = (turn: number) =>
+      fixturePlan(options.nowMs, wish.imageTag ?? "v1.9.0", wish.environment ?? "staging", turn);
+    if (name === "planDeploy") return json(plan((plans += 1)));
+    if (wish.planRevision === plan(1).revision) {
+      const message = "Since the plan was made, this has changed: which hosts. Nothing was done. Plan again.";
+      return { status: 409, json: { error: "plan_moved", message, requestId: "fixture" } };
+    }
+    return { status: 201, json: deploys[0] };
+  }
 
   function read(name: RouteName, params: Params, query: URLSearchParams): FixtureReply | null {
     const task = tasks.find((candidate) => candidate.id === params["id"]);
@@ -140,6 +158,16 @@ export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent)
         return json(config);
       case "getDeploy":
         return jsonOrNone(known.find((deploy) => deploy.id === params["id"]));
+      case "deployHistory": {
+        const deploy = known.find((candidate) => candidate.id === params["id"]);
+        return jsonOrNone(deploy && fixtureHistory(deploy, Number(query.get("after") ?? 0)));
+      }
+      case "compareReleases":
+        return isEmpty ? null : json(fixtureCompare(options.nowMs));
+      case "listReleases":
+        return json(pageOf(isEmpty ? [] : deploys.map(releaseOf), query));
+      case "getRolloutConfig":
+        return json(fixtureRolloutConfig(options.nowMs, environmentSchema.parse(params["environment"])));
       case "getTask":
       case "cancelTask":
       case "reviewTask":
@@ -163,6 +191,14 @@ export function makeFixtureApi(options: FixtureOptions, emit: (event: LiveEvent)
         return null;
     }
   }
+}
+
+function releaseOf(deploy: DeployView, index: number) {
+  const { imageTag, imageDigest, commitSha, commitMessage, createdAt } = deploy;
+  return {
+    ...{ id: fixtureId(4, index), service: "ghosthands", version: imageTag, imageTag, imageDigest },
+    ...{ commitSha, commitMessage, createdAt },
+  };
 }
 
 function json(body: unknown): FixtureReply {

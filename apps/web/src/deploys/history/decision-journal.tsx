@@ -1,10 +1,11 @@
 import type { DeployView } from "@valet/contracts";
 import { Button, ClockTime } from "@valet/ui";
 import { useState } from "react";
+import { Actor } from "../../lists/actor.tsx";
 import { IdText } from "../../lists/id-text.tsx";
 
 type Decision = DeployView["decisions"][number];
-const shownAtFirst = 40;
+const shownAtFirst = 8;
 
 /** What was decided, when, by whom and on what facts. */
 export function DecisionJournal(props: { decisions: readonly Decision[] }) {
@@ -39,7 +40,9 @@ function DecisionRow(props: { decision: Decision }) {
       <span>
         <IdText text={decision.summary} plain={hasFacts} />
       </span>
-      <span className="col-start-2 text-xs text-muted sm:col-start-3">{decision.actor}</span>
+      <span className="col-start-2 text-xs text-muted sm:col-start-3">
+        <Actor actor={decision.actor} />
+      </span>
     </span>
   );
   if (!hasFacts) return <li className="flex py-1.5 pr-4 pl-9">{line}</li>;

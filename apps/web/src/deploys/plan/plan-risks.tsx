@@ -13,7 +13,10 @@ export function PlanRisks(props: { risks: readonly PlanRisk[]; total: number }) 
       <h3 className="mt-4 font-semibold">Tasks at risk</h3>
       <ol aria-label="Tasks at risk" className="mt-1 divide-y divide-line border-y border-line">
         {shown.map((risk) => (
-          <li key={risk.taskId} className="grid gap-x-4 py-1.5 tabular-nums sm:grid-cols-[9rem_minmax(0,1fr)_minmax(0,1fr)]">
+          <li
+            key={risk.taskId}
+            className="grid gap-x-4 py-1.5 tabular-nums sm:grid-cols-[9rem_minmax(0,1fr)_minmax(0,1fr)]"
+          >
             <span>
               <code title={risk.taskId} className="font-mono text-xs">
                 {risk.taskId.slice(0, 8)}
