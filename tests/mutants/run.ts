@@ -32,7 +32,12 @@ const chosen = isFull ? tested : sample(tested);
 
 let caught = 0;
 const survived: string[] = [];
-for (const mutant of simulated) note(mutant, await trySeeds(mutant));
+// Two at a time: each is one process.
+const waiting = [...simulated];
+const lane = async (): Promise<void> => {
+  for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) note(mutant, await trySeeds(mutant));
+};
+await Promise.all([lane(), lane()]);
 if (chosen.length > 0) tryChosen();
 
 function tryChosen(): void {

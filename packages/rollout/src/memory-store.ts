@@ -60,6 +60,8 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
   let saves = 0;
 
   const held = ledger ?? mapLedger(sandboxes, allowed);
+  // Whoever brings a ledger brings thousands of seeds, and only the engine, which changes no document that it was given.
+  const copy = ledger ? <T>(document: T): T => document : structuredClone;
   const all = () => [...deploys.values()];
   const isActive = (deploy: DeployDocument) => activeDeployStates.some((state) => state === deploy.state);
   const isBeingApproved = (deploy: DeployDocument) =>
@@ -67,7 +69,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
   const isSibling = (one: DeployDocument, of: DeployDocument) =>
     one.id !== of.id && one.environment === of.environment && one.service === of.service;
 
-  function environmentFacts(deploy: DeployDocument): EnvironmentFacts {
+  function environmentFacts(deploy: DeployDocument, everywhere: readonly MemorySandbox[]): EnvironmentFacts {
     const order = [...deploys.keys()];
     const siblings = all().filter((one) => isSibling(one, deploy));
     const queued = siblings.filter((one) => one.state === "queued");
@@ -84,8 +86,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
         queued.filter((one) => order.indexOf(one.id) > place && one.sandboxIds === null).at(-1)?.id ?? null,
       lastCompleted: completed ? { tag: completed.imageTag, digest: completed.imageDigest ?? "" } : null,
       allowedDigests: held.allowedDigests(deploy.environment).sort(),
-      deployCordoned: held
-        .sandboxFacts()
+      deployCordoned: everywhere
         .filter((one) => one.cordons.some((cordon) => cordon.holderKind === "deploy"))
         .map((one) => one.sandboxId),
       samples: isAnalysing(deploy) ? rules.samplesOf(deploy) : null,
@@ -130,7 +131,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
       deploys.set(deployId, { ...deploy, request: full, revision: deploy.revision + 1 });
     },
     async load(deployId) {
-      return structuredClone(deploys.get(deployId) ?? null);
+      return copy(deploys.get(deployId) ?? null);
     },
     async listOpen() {
       return all()
@@ -138,11 +139,12 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
         .map((one) => one.id);
     },
     async facts(deploy) {
-      const inEnvironment = held.sandboxFacts().filter((one) => one.environment === deploy.environment);
+      const everywhere = held.sandboxFacts();
+      const inEnvironment = everywhere.filter((one) => one.environment === deploy.environment);
       return {
-        environment: environmentFacts(deploy),
+        environment: environmentFacts(deploy, everywhere),
         sandboxes: inEnvironment
-          .sort((a, b) => a.name.localeCompare(b.name))
+          .sort((a, b) => compareNames(a.name, b.name))
           .map(({ environment: _environment, ...facts }) => ({
             ...facts,
             otherDeploys: otherDeploysOn(facts.sandboxId, deploy),
@@ -154,12 +156,15 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
       if (!found || found.revision !== expectedRevision || breaksGuard(next, change.writes)) return "lost_race";
       for (const write of change.writes) held.apply(write, next.environment);
       for (const decision of change.decisions) decisions.push({ deployId: next.id, decision });
-      deploys.set(next.id, structuredClone(next));
+      deploys.set(next.id, copy(next));
       saves += 1;
       return "saved";
     },
   };
 }
+
+/** As the real store orders hosts: sandbox-2 before sandbox-10. */
+const compareNames = new Intl.Collator("en", { numeric: true }).compare;
 
 function mapLedger(sandboxes: Map<string, MemorySandbox>, allowed: Set<string>): SandboxLedger {
   return {

@@ -1,4 +1,4 @@
-import { canMove, deployTransitions, hostStepTransitions } from "@valet/shared";
+import { canMove, deployTransitions, hostStepTransitions, type HostStepState } from "@valet/shared";
 import type { Write } from "../../effect.ts";
 import type { Decision, DeployDocument, HostStep } from "../../model.ts";
 import type { MemoryTaskSandbox } from "../tasks/model.ts";
@@ -28,12 +28,18 @@ export function legalMoves(saved: Saved): string | null {
     return `deploy ${next.id}: ${before.state} -> ${next.state}`;
   }
   for (const [was, host] of moved(saved)) {
-    const isLegal =
-      canMove(hostStepTransitions, was.step, host.step) ||
-      hostStepTransitions[was.step].some((middle) => canMove(hostStepTransitions, middle, host.step));
+    const isLegal = leadsTo(was.step, host.step, mostMovesASave);
     if (!isLegal) return `${host.name}: ${was.step} -> ${host.step}`;
   }
   return null;
+}
+
+/** Fenced off, let go and left out: one save may take a host that far. */
+const mostMovesASave = 3;
+
+function leadsTo(from: HostStepState, to: HostStepState, moves: number): boolean {
+  if (canMove(hostStepTransitions, from, to)) return true;
+  return moves > 1 && hostStepTransitions[from].some((middle) => leadsTo(middle, to, moves - 1));
 }
 
 /** A failed rollback waits for a person; only their resume sends anything back again. */
