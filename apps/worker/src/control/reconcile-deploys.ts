@@ -1,5 +1,5 @@
 import type { DeployDocument, DeployStore, HostDriver, Reconcile } from "@valet/rollout";
-import { makeReconcile } from "@valet/rollout";
+import { makeReconcile, mapLimited } from "@valet/rollout";
 import type { Clock, HostStepState } from "@valet/shared";
 import { type Bell, ignoreAbort } from "../bell.ts";
 import { type Log, messageOf } from "../log.ts";
@@ -21,6 +21,8 @@ const askMs = 5;
 const shortestPauseMs = 100;
 /** Passes over one deploy in one round, while each pass still changes something. */
 const mostPasses = 20;
+/** Deploys taken forward at the same time; every round comes to each of them. */
+const mostDeploysAtOnce = 4;
 
 /**
  * Takes every open deploy forward. Any number of control workers may run it: the revision guards each save, the epoch each
@@ -55,9 +57,9 @@ export function reconcileDeploysLoop(deps: ReconcileDeploysDeps): ControlLoop {
       if (restMs > 0) await clock.sleep(restMs, signal).catch(ignoreAbort);
       const failures: unknown[] = [];
       const open = await store.listOpen();
-      // One broken deploy must not hold up another environment's.
-      const seen = await Promise.all(
-        open.map((id) => takeForward(reconcile, id, log, signal).catch((error: unknown) => void failures.push(error))),
+      // One broken deploy must not hold up another environment's, nor many large ones wait for each other's connections.
+      const seen = await mapLimited(open, mostDeploysAtOnce, (id) =>
+        takeForward(reconcile, id, log, signal).catch((error: unknown) => void failures.push(error)),
       );
       endedAtMs = clock.monotonicMs();
       if (failures.length > 0 && !signal.aborted) {
