@@ -11,6 +11,13 @@ export function durationWords(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A length that somebody set, without what is zero: `10 min`, not `10 min 00 s`. */
+export function spanWords(ms: number): string {
+  return durationWords(ms)
+    .replace(/ 00 (?:s|min)$| 0 h$/, "")
+    .replace(/\.0 s$/, " s");
+}
+
 /** How long ago, coarsely: it changes at most once a second in the first minute, then once a minute. */
 export function ageWords(ms: number): string {
   if (ms < 1_000) return "just now";

@@ -133,7 +133,7 @@ function Overview(props: { deploy: DeployView }) {
   return (
     <>
       <ProgressStrip deploy={deploy} />
-      <WaitingOn waitingOn={deploy.waitingOn} />
+      <WaitingOn waitingOn={waitsLeftToSay(deploy)} />
       <DeployMeasures deploy={deploy} />
       <AnalysisCard deploy={deploy} />
       <Section
@@ -145,7 +145,7 @@ function Overview(props: { deploy: DeployView }) {
           </span>
         }
       >
-        <HostList hosts={deploy.hosts} targetDigest={deploy.imageDigest} />
+        <HostList hosts={deploy.hosts} targetDigest={deploy.imageDigest} previousDigest={deploy.previousDigest} />
       </Section>
       <Section
         title="Latest decisions"
@@ -159,6 +159,14 @@ function Overview(props: { deploy: DeployView }) {
       </Section>
     </>
   );
+}
+
+/** What the progress line, the stages and the analysis do not say already. */
+function waitsLeftToSay({ waitingOn, progress }: DeployView): string[] {
+  return waitingOn
+    .filter((whom) => !progress.text.includes(whom) && !whom.startsWith("the analysis: "))
+    .filter((whom) => progress.bakeEndsAt === null || !whom.endsWith(`to bake until ${progress.bakeEndsAt}`))
+    .filter((whom) => !progress.awaitsPromotion || !whom.startsWith("somebody to "));
 }
 
 function WaitingOn(props: { waitingOn: readonly string[] }) {

@@ -14,7 +14,12 @@ import { IdText } from "../lists/id-text.tsx";
 type Host = DeployView["hosts"][number];
 
 /** Every host of a deploy with where it is on its way. Of many hosts, only those near the screen are drawn. */
-export function HostList(props: { hosts: readonly Host[]; targetDigest: string | null }) {
+export function HostList(props: {
+  hosts: readonly Host[];
+  targetDigest: string | null;
+  /** What hosts that are sent back must report. */
+  previousDigest: string | null;
+}) {
   const { hosts } = props;
   const { listRef, range, measure } = useRowWindow({ count: hosts.length, estimateHeightPx: 76 });
   if (hosts.length === 0) {
@@ -40,12 +45,14 @@ export function HostList(props: { hosts: readonly Host[]; targetDigest: string |
           data-step={host.step}
           className="border-b border-line px-4 py-3 last:border-b-0"
         >
-          <HostRow host={host} targetDigest={props.targetDigest} />
+          <HostRow host={host} targetDigest={isBack(host) ? props.previousDigest : props.targetDigest} />
         </li>
       ))}
     </ol>
   );
 }
+
+const isBack = (host: Host): boolean => host.step === "rolling_back" || host.step === "rolled_back";
 
 function HostRow(props: { host: Host; targetDigest: string | null }) {
   const { host } = props;
@@ -90,7 +97,7 @@ function Reported(props: { host: Host; targetDigest: string | null }) {
       <ToneShape tone={isTarget ? "good" : "waiting"} sizePx={10} />
       <span>
         reports <code className="font-mono">{shortDigest(reportedDigest)}</code>
-        {isTarget ? ", as asked" : ", not the new one"}
+        {isTarget ? ", as asked" : isBack(props.host) ? ", not yet the old one" : ", not the new one"}
       </span>
     </p>
   );

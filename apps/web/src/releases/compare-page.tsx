@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ReleaseCompare, ReleaseFacts } from "@valet/contracts";
-import { deployTones, durationWords, EmptyState, Release, Section, Select, StateMark } from "@valet/ui";
+import { deployTones, durationWords, EmptyState, Section, Select, shortDigest, StateMark } from "@valet/ui";
 import type { ReactNode } from "react";
 import { useApp } from "../app-context.tsx";
 import { Loaded } from "../lists/loaded-list.tsx";
@@ -73,7 +73,10 @@ const rows: { name: string; of: (facts: ReleaseFacts) => ReactNode }[] = [
   { name: "Last old task ended after", of: (facts) => clock(facts, "lastOldTaskEndedMs") },
   { name: "Lowest capacity", of: (facts) => percent(facts.minCapacityPct) },
   { name: "Tasks lost", of: (facts) => facts.tasksLost },
-  { name: "Rolled back", of: (facts) => (facts.rollbacks === 1 ? "once" : `${facts.rollbacks} times`) },
+  {
+    name: "Rolled back",
+    of: ({ rollbacks }) => (rollbacks === 0 ? "never" : rollbacks === 1 ? "once" : `${rollbacks} times`),
+  },
   { name: "Tasks failed", of: failures },
   {
     name: "Half of the tasks take",
@@ -101,9 +104,12 @@ function Comparison(props: { compare: ReleaseCompare }) {
               </th>
               {[from, to].map((facts, index) => (
                 <th key={index} scope="col" className="px-4 py-2 font-semibold">
-                  <span className="flex flex-wrap">
-                    <Release tag={facts.imageTag} digest={facts.imageDigest} />
-                  </span>
+                  {facts.imageTag}{" "}
+                  {facts.imageDigest === null ? null : (
+                    <code title={facts.imageDigest} className="font-mono text-xs font-normal text-muted">
+                      {shortDigest(facts.imageDigest)}
+                    </code>
+                  )}
                 </th>
               ))}
             </tr>

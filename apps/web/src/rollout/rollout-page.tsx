@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import type { FreezeWindow, RolloutConfigView } from "@valet/contracts";
 import { environments } from "@valet/shared";
 import { Age, ClockTime, EmptyState, Fact, Notice, Section, Select } from "@valet/ui";
@@ -25,7 +25,10 @@ export function RolloutPage() {
   });
   return (
     <>
-      <h1 className="text-2xl font-semibold tracking-tight">Rollout configuration</h1>
+      <Link to="/deploys" className="text-link text-sm">
+        All deploys
+      </Link>
+      <h1 className="mt-1 text-2xl font-semibold tracking-tight">Rollout configuration</h1>
       <Select
         label="Environment"
         hideLabel

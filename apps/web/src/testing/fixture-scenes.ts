@@ -172,7 +172,7 @@ function inconclusive(nowMs: number): DeployView {
     ...base,
     state: "paused",
     stateReason: `the analysis is inconclusive: ${analysis.reason}`,
-    waitingOn: ["somebody to decide: promote, resume, roll back or abort"],
+    waitingOn: [],
     progress: {
       ...base.progress,
       phase: "canary",

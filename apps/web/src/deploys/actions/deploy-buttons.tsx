@@ -38,7 +38,7 @@ export function DeployButtons(props: { deploy: DeployView }) {
   if (actions.length === 0 && asked === null) return null;
   const look = asked === null ? null : deployActionLooks[asked];
   return (
-    <div role="group" aria-label="What can be done with this deploy" className="flex flex-wrap gap-2">
+    <div role="group" aria-label="What can be done with this deploy" className="flex flex-wrap gap-2 sm:justify-end">
       {actions.map(({ action, whyNot: reason }) => (
         <Button
           key={action}
@@ -54,7 +54,7 @@ export function DeployButtons(props: { deploy: DeployView }) {
         </Button>
       ))}
       {whyNot === null ? null : (
-        <p id={whyNotId} className="w-full text-xs text-muted">
+        <p id={whyNotId} className="w-full text-xs text-muted sm:text-right">
           {whyNot}
         </p>
       )}

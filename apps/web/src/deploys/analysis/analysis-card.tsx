@@ -40,7 +40,9 @@ export function AnalysisCard(props: { deploy: DeployView }) {
             {deploy.previousTag ?? "the release before"}; it fails only when chance is no explanation.
           </p>
         </div>
-        {analysis === null || analysis.metrics.length === 0 ? null : <MetricList metrics={analysis.metrics} />}
+        {analysis === null || analysis.metrics.length === 0 ? null : (
+          <MetricList metrics={analysis.metrics} isFinal={analysis.final} />
+        )}
         {looks.length > 1 ? <LookHistory looks={looks} /> : null}
       </div>
     </Section>
@@ -61,7 +63,7 @@ function LookHistory(props: { looks: readonly AnalysisResult[] }) {
             />
             <span className="text-muted tabular-nums">
               {look.metrics.map((metric) => (
-                <span key={metric.name} className="mr-3">
+                <span key={metric.name} className="mr-3 whitespace-nowrap">
                   {metric.name} {metric.pValue === null ? "not tested" : `p ${probabilityText(metric.pValue)}`}
                 </span>
               ))}

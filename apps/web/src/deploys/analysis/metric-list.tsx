@@ -5,7 +5,7 @@ import { probabilityText, verdictTones } from "./looks.ts";
 type Arm = MetricResult["canary"];
 
 /** Each metric of a look: both arms beside each other, the test, and what it concluded. */
-export function MetricList(props: { metrics: readonly MetricResult[] }) {
+export function MetricList(props: { metrics: readonly MetricResult[]; isFinal: boolean }) {
   return (
     <ul aria-label="Metrics" className="divide-y divide-line border-t border-line">
       {props.metrics.map((metric) => (
@@ -16,8 +16,8 @@ export function MetricList(props: { metrics: readonly MetricResult[] }) {
           <div className="min-w-0">
             <h3 className="font-semibold">{metricName(metric)}</h3>
             <StateMark
-              state={isOpen(metric) ? "not decided" : metric.verdict}
-              tone={isOpen(metric) ? "waiting" : verdictTones[metric.verdict]}
+              state={isOpen(metric, props.isFinal) ? "not decided" : metric.verdict}
+              tone={isOpen(metric, props.isFinal) ? "waiting" : verdictTones[metric.verdict]}
             />
           </div>
           <ArmValue who="Canary" metric={metric} arm={metric.canary} />
@@ -36,7 +36,7 @@ export function MetricList(props: { metrics: readonly MetricResult[] }) {
   );
 }
 
-const isOpen = (metric: MetricResult): boolean => metric.verdict === "inconclusive";
+const isOpen = (metric: MetricResult, isFinal: boolean): boolean => !isFinal && metric.verdict === "inconclusive";
 
 function metricName({ kind, name }: MetricResult): string {
   if (kind === "failure_rate") return "Failed tasks";

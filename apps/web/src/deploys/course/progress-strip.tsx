@@ -21,7 +21,7 @@ export function ProgressStrip(props: { deploy: DeployView }) {
         </span>
         {progress.text === "" ? null : (
           <span className="ml-3">
-            <IdText text={progress.text} />
+            <IdText text={deploy.state === "paused" ? "stands still" : progress.text} />
           </span>
         )}
       </p>

@@ -1,6 +1,5 @@
 import type { DeployView } from "@valet/contracts";
 import { Age, ClockTime, Notice, ToneShape } from "@valet/ui";
-import { IdText } from "../../lists/id-text.tsx";
 import { Actor } from "../../lists/actor.tsx";
 import { useMe } from "../../me.ts";
 import { deployActionLooks } from "../actions/action-looks.ts";
@@ -107,9 +106,6 @@ function Choices({ deploy }: { deploy: DeployView }) {
           ? "Paused: a person decides"
           : "A person decides"}
       </h2>
-      <p className="mt-1 text-muted">
-        <IdText text={deploy.state === "in_progress" ? deploy.progress.text : deploy.stateReason} />
-      </p>
       <dl className="mt-2 grid gap-x-6 gap-y-1 sm:grid-cols-[auto_minmax(0,1fr)]">
         {actions.map(({ action }) => (
           <div key={action} className="sm:contents">

@@ -1,6 +1,6 @@
 import type { DeployView } from "@valet/contracts";
-import { assertNever, hostsOf } from "@valet/shared";
-import { durationWords, type TrackMark } from "@valet/ui";
+import { assertNever, hostsOf, type HostCount } from "@valet/shared";
+import { spanWords, type TrackMark } from "@valet/ui";
 
 /** One stage of a deploy's way, as the strip draws it. `endsAt`: when its bake is over. */
 export interface CourseStage {
@@ -48,13 +48,16 @@ function canaryStages(deploy: DeployView): CourseStage[] {
       key: `step-${index}`,
       title: `Step ${index + 1}`,
       mark: index + 1 < at ? "done" : index + 1 > at ? "ahead" : isHere ? "current" : endMark(deploy),
-      lines: [
-        `${hosts} ${hosts === 1 ? "host" : "hosts"}, ${step.taskSharePct} % of their tasks`,
-        `bakes ${durationWords(step.bakeMs)}`,
-      ],
+      lines: [stepReach(hosts, step.taskSharePct), `bakes ${spanWords(step.bakeMs)}`],
       endsAt: isHere ? deploy.progress.bakeEndsAt : null,
     };
   });
+}
+
+function stepReach(hosts: HostCount, sharePct: number): string {
+  if (hosts === 1) return `1 host, ${sharePct} % of its tasks`;
+  const many = typeof hosts === "number" ? `${hosts} hosts` : `${hosts.replace("%", " %")} of the hosts`;
+  return `${many}, ${sharePct} % of their tasks`;
 }
 
 /** Outside its steps a deploy does not say which one it came to: its journal does. Past them all: one more. */
@@ -134,7 +137,7 @@ function rollMark(deploy: DeployView): TrackMark {
 
 function settleStage(deploy: DeployView): CourseStage {
   const mark = deploy.state === "completed" ? "done" : deploy.progress.phase === "baking" ? "current" : "ahead";
-  const healthy = `healthy for ${durationWords(deploy.knobs.minHealthyMs)}`;
+  const healthy = `healthy for ${spanWords(deploy.knobs.minHealthyMs)}`;
   return { key: "settle", title: "Settle", mark, lines: ["last old tasks end", healthy], endsAt: null };
 }
 

@@ -53,8 +53,8 @@ export function NewDeployDialog(props: { onClose: () => void }) {
           </div>
         ) : null}
         {plan.data === undefined ? null : <PlanView plan={plan.data} />}
-        {create.error ? <Refusal error={create.error} onPlanAgain={planAgain} /> : null}
-        <div className="mt-4 flex flex-wrap justify-end gap-2">
+        <div className="sticky bottom-0 -mx-5 mt-4 -mb-5 flex flex-wrap justify-end gap-2 bg-surface px-5 pt-3 pb-5">
+          {create.error ? <Refusal error={create.error} onPlanAgain={planAgain} /> : null}
           <Button onClick={props.onClose}>Cancel</Button>
           <Button type="submit" value="plan" busy={plan.isPending}>
             {plan.data === undefined ? "Plan" : "Plan again"}
@@ -85,7 +85,7 @@ function bodyOf({ strategy, ...rest }: Wish) {
 function Refusal(props: { error: unknown; onPlanAgain: () => void }) {
   const hasMoved = isPlanMoved(props.error);
   return (
-    <div className="mt-3">
+    <div className="w-full">
       <ErrorState
         what={hasMoved ? "The plan has moved" : "The deploy was refused"}
         why={failureWords(props.error)}

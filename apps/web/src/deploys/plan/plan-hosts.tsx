@@ -23,7 +23,7 @@ export function PlanHosts(props: { hosts: readonly PlanHost[] }) {
         {hosts.slice(0, most).map((host) => (
           <li
             key={host.sandboxId}
-            className="grid gap-x-4 py-1.5 sm:grid-cols-[minmax(7rem,1fr)_6rem_minmax(0,3fr)_minmax(7rem,1fr)]"
+            className="grid gap-x-4 py-1.5 sm:grid-cols-[minmax(7rem,1fr)_6rem_minmax(0,3fr)_minmax(10rem,1fr)]"
           >
             <span className="min-w-0 truncate font-medium">
               {host.sandboxName}

@@ -15,7 +15,7 @@ export function PlanRisks(props: { risks: readonly PlanRisk[]; total: number }) 
         {shown.map((risk) => (
           <li
             key={risk.taskId}
-            className="grid gap-x-4 py-1.5 tabular-nums sm:grid-cols-[9rem_minmax(0,1fr)_minmax(0,1fr)]"
+            className="grid gap-x-4 py-1.5 tabular-nums sm:grid-cols-[12rem_minmax(0,1fr)_minmax(0,1fr)]"
           >
             <span>
               <code title={risk.taskId} className="font-mono text-xs">

@@ -1,5 +1,5 @@
 import type { DeployPlan } from "@valet/contracts";
-import { durationWords } from "@valet/ui";
+import { spanWords } from "@valet/ui";
 
 type Wave = DeployPlan["waves"][number];
 
@@ -31,7 +31,7 @@ export function PlanWaves(props: { waves: readonly Wave[] }) {
               <span className="text-muted">
                 {": "}
                 {namesText(group)}
-                {group.bakeMs > 0 ? `; bakes ${durationWords(group.bakeMs)}` : ""}
+                {group.bakeMs > 0 ? `; bakes ${spanWords(group.bakeMs)}` : ""}
                 {group.waitsForPromotion ? "; waits for promote" : ""}
               </span>
             </span>
