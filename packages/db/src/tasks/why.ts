@@ -26,7 +26,6 @@ interface Waiting {
   environment: Environment;
   tenantId: string;
   key: string;
-  queueKey: Date;
 }
 /** How far sandboxes get through the conditions, one count a condition. */
 export interface Funnel {
@@ -42,7 +41,7 @@ export interface Funnel {
 /** What a waiting task waits for. Undefined when there is no such task. */
 export async function whyTask(sql: Sql, taskId: string, times: LeaseTimes): Promise<Why | undefined> {
   const { rows } = await sql.query<Waiting>(
-    `SELECT id, state, environment, tenant_id AS "tenantId", placement_key AS key, queue_key AS "queueKey" FROM tasks WHERE id = $1`,
+    `SELECT id, state, environment, tenant_id AS "tenantId", placement_key AS key FROM tasks WHERE id = $1`,
     [taskId],
   );
   const task = rows[0];
@@ -132,7 +131,8 @@ async function positionOf(sql: Sql, task: Waiting): Promise<number> {
          AND t.tenant_id > waiting.tenant ORDER BY t.tenant_id LIMIT 1) FROM waiting WHERE tenant IS NOT NULL),
      own AS (
        SELECT count(*) + 1 AS round FROM (SELECT 1 FROM tasks t WHERE t.queue_key IS NOT NULL AND t.environment = $1
-         AND t.placement_key = $2 AND t.tenant_id = $3 AND t.queue_key < $4 LIMIT 1000) AS before),
+         AND t.placement_key = $2 AND t.tenant_id = $3
+         AND (t.queue_key, t.id) < (SELECT self.queue_key, self.id FROM tasks self WHERE self.id = $4) LIMIT 1000) AS before),
      mine AS (SELECT last_served FROM tenants WHERE id = $3)
      SELECT own.round + coalesce(sum(least(queued.count,
          own.round - 1 + ((n.last_served, n.id) < (mine.last_served, $3))::int)), 0)::bigint AS position
@@ -142,7 +142,7 @@ async function positionOf(sql: Sql, task: Waiting): Promise<number> {
        LEFT JOIN LATERAL (SELECT count(*) AS count FROM (SELECT 1 FROM tasks t WHERE t.queue_key IS NOT NULL
          AND t.environment = $1 AND t.placement_key = $2 AND t.tenant_id = w.tenant LIMIT 1000) AS counted) AS queued ON true
      GROUP BY own.round`,
-    [task.environment, task.key, task.tenantId, task.queueKey],
+    [task.environment, task.key, task.tenantId, task.id],
   );
   return rows[0]?.position ?? 1;
 }
