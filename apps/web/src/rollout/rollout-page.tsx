@@ -93,7 +93,7 @@ function Configuration(props: { view: RolloutConfigView }) {
           <KnobList knobs={settings.knobs} />
         </Section>
       ))}
-      <Section title="rollout.yml" aside={<code className="text-xs text-muted">valet rollout-config</code>}>
+      <Section title="rollout.yml" aside={<code className="text-xs text-muted">valet config apply</code>}>
         {view.source === "" ? (
           <EmptyState title="No rollout.yml is stored">Deploys here go by the defaults above.</EmptyState>
         ) : (

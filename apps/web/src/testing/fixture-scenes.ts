@@ -112,10 +112,10 @@ function canaryBaking(nowMs: number): DeployView {
           hosts: 1,
         },
       ),
-      ...fixtureLooks(nowMs, ["going_on", "going_on"]).map((look, index) => lookDecision(nowMs, 3 + index, look)),
+      ...fixtureLooks(nowMs, ["going_on", "going_on"]).map((look, index) => lookDecision(nowMs, 4 + index, look)),
       decision(
         nowMs,
-        5,
+        3,
         528_000,
         "reconciler",
         "canary step 2 of 3: 2 hosts, 50 % of their tasks; bakes for 900000 ms",

@@ -56,9 +56,11 @@ export function NewDeployDialog(props: { onClose: () => void }) {
         <div className="sticky bottom-0 -mx-5 mt-4 -mb-5 flex flex-wrap justify-end gap-2 bg-surface px-5 pt-3 pb-5">
           {create.error ? <Refusal error={create.error} onPlanAgain={planAgain} /> : null}
           <Button onClick={props.onClose}>Cancel</Button>
-          <Button type="submit" value="plan" busy={plan.isPending}>
-            {plan.data === undefined ? "Plan" : "Plan again"}
-          </Button>
+          {isPlanMoved(create.error) ? null : (
+            <Button type="submit" value="plan" busy={plan.isPending}>
+              {plan.data === undefined ? "Plan" : "Plan again"}
+            </Button>
+          )}
           <Button type="submit" kind="primary" busy={create.isPending} disabled={isPlanMoved(create.error)}>
             {plan.data === undefined ? "Deploy" : "Deploy this plan"}
           </Button>
