@@ -1,5 +1,12 @@
 import type { DeployView } from "@valet/contracts";
-import { type DeployState, type HostStepState, defaultKnobs, deployTransitions, isTerminal } from "@valet/shared";
+import {
+  type DeployState,
+  type HostStepState,
+  type RolloutKnobs,
+  defaultKnobs,
+  deployTransitions,
+  isTerminal,
+} from "@valet/shared";
 import { fixtureDigest, fixtureId } from "./seeded-random.ts";
 
 type Host = DeployView["hosts"][number];
@@ -81,3 +88,31 @@ export function decision(
 }
 
 const isAtRest = (state: DeployState): boolean => isTerminal(deployTransitions, state) || state === "failed";
+
+/** Three steps, the last of them half of the hosts. */
+export const canaryKnobs: RolloutKnobs = {
+  ...defaultKnobs(),
+  strategy: "canary",
+  maxParallel: 2,
+  canarySteps: [
+    { hosts: 1, taskSharePct: 25, bakeMs: 600_000 },
+    { hosts: 2, taskSharePct: 50, bakeMs: 900_000 },
+    { hosts: "50%", taskSharePct: 100, bakeMs: 1_800_000 },
+  ],
+};
+
+/** A deploy of eight hosts that began a quarter of an hour ago. */
+export function startedDeploy(nowMs: number, tag: string, knobs: RolloutKnobs): DeployView {
+  const base = bareDeploy(nowMs, 2, "in_progress", tag);
+  return {
+    ...base,
+    knobs,
+    configVersion: 4,
+    hostsTotal: 8,
+    startedAt: new Date(nowMs - 940_000).toISOString(),
+    createdAt: new Date(nowMs - 960_000).toISOString(),
+    trigger: "manual",
+    createdBy: "operator:acme/jo",
+    measures: { newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null, tasksLost: 0, minCapacityPct: 100 },
+  };
+}

@@ -1,7 +1,7 @@
 import type { DeployView } from "@valet/contracts";
-import { defaultKnobs, type RolloutKnobs } from "@valet/shared";
 import { fixtureAnalysis, fixtureLooks, lookDecision } from "./fixture-analysis.ts";
-import { bareDeploy, decision, deployHost } from "./fixture-deploy-parts.ts";
+import { canaryKnobs, decision, deployHost, startedDeploy } from "./fixture-deploy-parts.ts";
+import { awaitsApproval, frozen, switchWaits, thousandHosts } from "./fixture-waiting-scenes.ts";
 import { fixtureDigest, fixtureId } from "./seeded-random.ts";
 
 export const sceneNames = [
@@ -40,32 +40,6 @@ export function fixtureScenes(nowMs: number): DeployView[] {
   return sceneNames.map((name) => ({ ...made[name], id: sceneId(name) }));
 }
 
-const canaryKnobs: RolloutKnobs = {
-  ...defaultKnobs(),
-  strategy: "canary",
-  maxParallel: 2,
-  canarySteps: [
-    { hosts: 1, taskSharePct: 25, bakeMs: 600_000 },
-    { hosts: 2, taskSharePct: 50, bakeMs: 900_000 },
-    { hosts: "50%", taskSharePct: 100, bakeMs: 1_800_000 },
-  ],
-};
-
-function started(nowMs: number, tag: string, knobs: RolloutKnobs): DeployView {
-  const base = bareDeploy(nowMs, 2, "in_progress", tag);
-  return {
-    ...base,
-    knobs,
-    configVersion: 4,
-    hostsTotal: 8,
-    startedAt: new Date(nowMs - 940_000).toISOString(),
-    createdAt: new Date(nowMs - 960_000).toISOString(),
-    trigger: "manual",
-    createdBy: "operator:acme/jo",
-    measures: { newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null, tasksLost: 0, minCapacityPct: 100 },
-  };
-}
-
 function canaryHosts(nowMs: number, atCap: number, slots: string): DeployView["hosts"] {
   return Array.from({ length: 8 }, (_, number) =>
     number < atCap
@@ -83,7 +57,7 @@ function canaryHosts(nowMs: number, atCap: number, slots: string): DeployView["h
 function canaryBaking(nowMs: number): DeployView {
   const ends = new Date(nowMs + 372_000).toISOString();
   return {
-    ...started(nowMs, "v2.0.0", canaryKnobs),
+    ...startedDeploy(nowMs, "v2.0.0", canaryKnobs),
     stateReason: "triggered by jo",
     waitingOn: [
       `canary step 2 of 3 to bake until ${ends}`,
@@ -138,7 +112,7 @@ function canaryFailed(nowMs: number): DeployView {
       startedAt: new Date(nowMs - 900_000).toISOString(),
       message: isBack ? "all new work runs on generation 7 again" : "for 1 of 4 slots to go back to generation 7",
     });
-  const base = started(nowMs, "v2.0.1", canaryKnobs);
+  const base = startedDeploy(nowMs, "v2.0.1", canaryKnobs);
   return {
     ...base,
     state: "rolling_back",
@@ -167,7 +141,7 @@ function canaryFailed(nowMs: number): DeployView {
 
 function inconclusive(nowMs: number): DeployView {
   const analysis = fixtureAnalysis(nowMs, "inconclusive");
-  const base = started(nowMs, "v2.0.2", canaryKnobs);
+  const base = startedDeploy(nowMs, "v2.0.2", canaryKnobs);
   return {
     ...base,
     state: "paused",
@@ -203,7 +177,7 @@ function analysisError(nowMs: number): DeployView {
 }
 
 function canaryAsksPerson(nowMs: number): DeployView {
-  const base = started(nowMs, "v2.0.4", { ...canaryKnobs, autoPromote: false, analyse: false });
+  const base = startedDeploy(nowMs, "v2.0.4", { ...canaryKnobs, autoPromote: false, analyse: false });
   return {
     ...base,
     waitingOn: ["somebody to promote canary step 1 of 3"],
@@ -217,99 +191,5 @@ function canaryAsksPerson(nowMs: number): DeployView {
       awaitsPromotion: true,
     },
     hosts: canaryHosts(nowMs, 1, "1 of 4"),
-  };
-}
-
-function switchWaits(nowMs: number): DeployView {
-  const base = started(nowMs, "v2.1.0", { ...defaultKnobs(), strategy: "blue-green", autoPromote: false });
-  return {
-    ...base,
-    stateReason: "triggered by jo",
-    waitingOn: ["somebody to promote: every host is verified and waits for the switch"],
-    progress: {
-      ...base.progress,
-      phase: "switching",
-      text: "every host is verified, waits for the switch",
-      awaitsPromotion: true,
-    },
-    hosts: Array.from({ length: 8 }, (_, number) =>
-      deployHost(number, "verifying", {
-        newGeneration: 8,
-        reportedDigest: fixtureDigest(4),
-        activeTaskCount: 3,
-        startedAt: new Date(nowMs - 400_000).toISOString(),
-        message: "generation 8 is verified, waits for the switch",
-      }),
-    ),
-  };
-}
-
-function awaitsApproval(nowMs: number, createdBy: string): DeployView {
-  const base = started(nowMs, "v2.2.0", canaryKnobs);
-  return {
-    ...base,
-    environment: "production",
-    state: "awaiting_approval",
-    stateReason: "production needs 2 approvals",
-    startedAt: null,
-    createdBy,
-    waitingOn: [`approval by a person other than ${createdBy}: 1 of 2`],
-    progress: {
-      ...base.progress,
-      phase: "waiting",
-      text: `waits for approval by a person other than ${createdBy}: 1 of 2`,
-    },
-    approvals: {
-      required: 2,
-      given: [{ actor: "operator:acme/ines", at: new Date(nowMs - 240_000).toISOString(), reason: "seen on staging" }],
-    },
-    warnings: ["canary step 1 reaches 1 of 3 hosts: a third of the fleet"],
-    hostsTotal: 0,
-    measures: { newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null, tasksLost: null, minCapacityPct: null },
-  };
-}
-
-function frozen(nowMs: number): DeployView {
-  const until = new Date(nowMs + 7_500_000).toISOString();
-  const base = awaitsApproval(nowMs, "operator:acme/jo");
-  return {
-    ...base,
-    state: "queued",
-    stateReason: "approved by ines and maria",
-    waitingOn: [`the end of the freeze "weekend" (${until})`],
-    progress: { ...base.progress, text: `waits for the end of the freeze "weekend" (${until})` },
-    freeze: { name: "weekend", until, pauses: false },
-    approvals: {
-      required: 2,
-      given: [
-        ...base.approvals.given,
-        { actor: "admin:acme/maria", at: new Date(nowMs - 60_000).toISOString(), reason: "" },
-      ],
-    },
-    warnings: [],
-  };
-}
-
-function thousandHosts(nowMs: number): DeployView {
-  const base = started(nowMs, "v2.3.0", { ...defaultKnobs(), maxParallel: "5%" });
-  return {
-    ...base,
-    hostsTotal: 1000,
-    hostsUpdated: 420,
-    hostsFailed: 2,
-    progress: { ...base.progress, text: "420 of 1000 hosts run v2.3.0, 50 on the way" },
-    waitingOn: [
-      "sandbox-425: 2 of 4 slots to be handed to generation 8",
-      "49 more hosts: … of … slots to be handed to generation …",
-    ],
-    hosts: Array.from({ length: 1000 }, (_, number) =>
-      number < 420
-        ? deployHost(number, "updated", { newGeneration: 8, reportedDigest: fixtureDigest(4), activeTaskCount: 2 })
-        : number < 422
-          ? deployHost(number, "failed", { message: "no healthy answer within 60 s" })
-          : number < 472
-            ? deployHost(number, "handing_over", { newGeneration: 8, message: "2 of 4 slots handed over" })
-            : deployHost(number, "pending", {}),
-    ),
   };
 }
