@@ -45,7 +45,15 @@ async function newWorkMs(sql: Sql, deploy: DeployRow, sandboxIds: readonly strin
   );
   const found = rows[0];
   if (!found || found.isOpen || !found.hasNew) return null;
-  return Math.max(0, found.ms ?? (await firstNewSlotMs(sql, deploy, sandboxIds)));
+  if (found.ms !== null) return Math.max(0, found.ms);
+  return deploy.previousDigest === null ? firstNewSlotMs(sql, deploy, sandboxIds) : lastUpdatedMs(deploy);
+}
+
+/** Every slot was busy all the while: the old release could be given nothing from when the last host counted as updated. */
+function lastUpdatedMs({ hosts, startedAt }: DeployRow): number | null {
+  const taken = hosts.filter((host) => host.step !== "skipped");
+  if (startedAt === null || taken.some((host) => host.step !== "updated" || host.endedAt === null)) return null;
+  return Math.max(0, ...taken.map((host) => (host.endedAt?.getTime() ?? 0) - startedAt.getTime()));
 }
 
 /** A fleet that ran nothing before: until its last slot came up on the new release. */
