@@ -17,8 +17,8 @@ export default defineConfig({
             "tools/**/*.test.ts",
           ],
           maxWorkers: 2,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 
 /**
@@ -13,7 +13,23 @@ const root = dirname(dirname(import.meta.dirname));
 const isFull = process.argv.includes("--full");
 const reports = mkdtempSync(join(tmpdir(), "valet-test-"));
 const leftOut: string[] = [];
+/** Names and first lines of what failed, said again last: a log that is cut keeps its end. */
+const failures: string[] = [];
 const failed: string[] = [];
+const reportSchema = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      message: z.string().default(""),
+      assertionResults: z.array(
+        z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).default([]) }),
+      ),
+    }),
+  ),
+});
 
 installSystemPackages();
 run("lint", "node_modules/eslint/bin/eslint.js", ["."]);
@@ -26,6 +42,7 @@ const counts = [suite("unit"), suite("system"), mutants()].reduce((a, b) => ({
 rmSync(reports, { recursive: true, force: true });
 
 for (const line of leftOut) console.log(`left out: ${line}`);
+for (const failure of failures) console.log(`failed: ${failure}`);
 for (const name of failed) console.log(`failed: ${name}`);
 console.log(`${counts.passed} passed, ${counts.failed + failed.length} failed`);
 process.exitCode = counts.failed + failed.length === 0 ? 0 : 1;
@@ -63,9 +80,19 @@ function suite(project: "unit" | "system"): { passed: number; failed: number } {
   );
   if (result.status !== 0) failed.push(`${project} tests`);
   if (!existsSync(report)) return { passed: 0, failed: 0 };
-  const reportSchema = z.object({ numPassedTests: z.number(), numFailedTests: z.number() });
-  const { numPassedTests, numFailedTests } = reportSchema.parse(JSON.parse(readFileSync(report, "utf8")));
+  const { numPassedTests, numFailedTests, testResults } = reportSchema.parse(JSON.parse(readFileSync(report, "utf8")));
+  for (const file of testResults) {
+    const path = relative(root, file.name);
+    for (const test of file.assertionResults) {
+      if (test.status === "failed") failures.push(`${path}: ${test.fullName}: ${firstLines(test.failureMessages[0])}`);
+    }
+    if (file.status === "failed" && file.message !== "") failures.push(`${path}: ${firstLines(file.message)}`);
+  }
   return { passed: numPassedTests, failed: numFailedTests };
+}
+
+function firstLines(message = "no message"): string {
+  return message.split("\n").slice(0, 3).join(" | ").slice(0, 500);
 }
 
 function mutants(): { passed: number; failed: number } {
