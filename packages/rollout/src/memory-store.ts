@@ -42,6 +42,8 @@ export interface MemoryRules {
   requiredApprovals: number;
   freezes: EnvironmentFacts["freezes"];
   contractMigrations: EnvironmentFacts["contractMigrations"];
+  /** Those of each deploy, where they differ. */
+  migrationsOf?: (deploy: DeployDocument) => EnvironmentFacts["contractMigrations"];
   /** Asked only while the deploy is analysing. */
   samplesOf(deploy: DeployDocument): AnalysisArms | { error: string } | null;
 }
@@ -93,7 +95,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
       approvals: approvals.get(deploy.id) ?? [],
       requiredApprovals: rules.requiredApprovals,
       freezes: rules.freezes,
-      contractMigrations: rules.contractMigrations,
+      contractMigrations: rules.migrationsOf ? rules.migrationsOf(deploy) : rules.contractMigrations,
     };
   }
 

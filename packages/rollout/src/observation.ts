@@ -65,8 +65,19 @@ export interface EnvironmentFacts {
   requiredApprovals: number;
   /** When deploys may not start here; not asked of one that ignores them. */
   freezes: FreezeWindow[];
-  /** Migrations of this release that must wait, and for whom: one sentence each. Empty `blockedBy`: it may run. */
-  contractMigrations: { name: string; blockedBy: string[] }[];
+  /** Migrations of this release that take something away, and those that took away what it needs. None: nothing waits. */
+  contractMigrations: ContractMigration[];
+}
+
+/** A migration that takes something away: a column, a table, a field of the wire. */
+export interface ContractMigration {
+  name: string;
+  /** Who must be done first, as whoever read the database knows: one sentence each. */
+  blockedBy: string[];
+  /** Releases, by digest, that need what it takes away: as long as one may serve or come back, it must wait. */
+  neededBy?: readonly string[];
+  /** It has run already: what needs it can never come back. */
+  hasRun?: boolean;
 }
 
 /** True when the host's ledger shows `epoch`: the command was taken, or a newer one was. */
@@ -83,24 +94,30 @@ export function isDrained(observation: Observation): boolean {
 }
 
 export function generationOf(observation: SeenObservation, generation: number | null): AgentGeneration | null {
-  return observation.health.generations.find((one) => one.generation === generation) ?? null;
+  for (const one of observation.health.generations) if (one.generation === generation) return one;
+  return null;
 }
 
 /** The newest sound generation that takes work and reports exactly this digest. */
 export function servingGeneration(observation: SeenObservation, digest: string): AgentGeneration | null {
-  const sound = observation.health.generations.filter(
-    (one) => one.state === "serving" && one.healthy && one.imageDigest === digest,
-  );
-  return sound.sort((a, b) => b.generation - a.generation)[0] ?? null;
+  let newest: AgentGeneration | null = null;
+  for (const one of observation.health.generations) {
+    const isSound = one.state === "serving" && one.healthy && one.imageDigest === digest;
+    if (isSound && (newest === null || one.generation > newest.generation)) newest = one;
+  }
+  return newest;
 }
 
 /** Slots whose next task would not run on `target`. Occupied ones flip when their task ends. */
 export function slotsOutside(facts: SandboxFacts, target: number): number {
-  return facts.slots.filter((slot) => slot.generation !== target && slot.state !== "occupied").length;
+  let outside = 0;
+  for (const slot of facts.slots) if (slot.generation !== target && slot.state !== "occupied") outside += 1;
+  return outside;
 }
 
 export function isCordonedBy(facts: SandboxFacts, holderKind: CordonHolderKind, holderId?: string): boolean {
-  return facts.cordons.some(
-    (cordon) => cordon.holderKind === holderKind && (holderId === undefined || cordon.holderId === holderId),
-  );
+  for (const cordon of facts.cordons) {
+    if (cordon.holderKind === holderKind && (holderId === undefined || cordon.holderId === holderId)) return true;
+  }
+  return false;
 }

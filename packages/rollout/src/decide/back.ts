@@ -1,13 +1,32 @@
 import type { DeployDocument, HostStep } from "../model.ts";
 import { servingGeneration, slotsOutside, type Observation, type SeenObservation } from "../observation.ts";
+import { takenAwayFrom } from "../contract-migration.ts";
 import { answered, isCordonedAway, isLost } from "./answered.ts";
-import { hostWaits, issue, moveDeploy, moveHost, observationOf, say, waitFor, type Draft } from "./draft.ts";
+import {
+  hostWaits,
+  issue,
+  moveDeploy,
+  moveHost,
+  observationOf,
+  own,
+  ownAll,
+  say,
+  waitFor,
+  type Draft,
+} from "./draft.ts";
 import { namesOf } from "./hosts.ts";
 import { checkProgress, failHost, giveUpAbsent, notePhase, noteProgress } from "./progress.ts";
 
 /** Only another release that COMPLETED here is something to go back to. Never a tag, and never what a host remembers. */
 export function canGoBack(deploy: DeployDocument): boolean {
   return deploy.previousDigest !== null && deploy.previousDigest !== deploy.imageDigest;
+}
+
+/** The release that completed last is what hosts are sent back to, whenever it completed. */
+export function goesBackToLast({ deploy, facts }: Draft): void {
+  if (facts.lastCompleted === null) return;
+  deploy.previousTag = facts.lastCompleted.tag;
+  deploy.previousDigest = facts.lastCompleted.digest;
 }
 
 /** Where to: another release than the last completed one, when a person says so. */
@@ -23,6 +42,13 @@ export function beginRollback(draft: Draft, cause: string, to: BackTo | null = n
     say(draft, `no rollback while deploy ${draft.facts.activeDeployId} is active here`);
     return;
   }
+  // Another deploy may have completed since this one failed.
+  if (deploy.state === "failed" && to === null) goesBackToLast(draft);
+  const gone = takenAwayFrom(draft.facts.contractMigrations, to?.digest ?? deploy.previousDigest);
+  if (gone !== null && deploy.state === "failed") {
+    say(draft, `no rollback: migration ${gone} has taken away what ${to?.tag ?? deploy.previousTag ?? "it"} needs`);
+    return;
+  }
   if (to !== null && to.digest !== deploy.previousDigest) {
     say(draft, `goes back to ${to.tag ?? to.digest} rather than to ${deploy.previousTag ?? "nothing"}`, { ...to });
     Object.assign(deploy, { previousDigest: to.digest, previousTag: to.tag });
@@ -30,7 +56,7 @@ export function beginRollback(draft: Draft, cause: string, to: BackTo | null = n
   moveDeploy(draft, "rolling_back", cause, { toDigest: deploy.previousDigest });
   deploy.engine = { kind: "back", since: draft.now, cause };
   deploy.endedAt = null;
-  for (const host of deploy.hosts) sendBack(draft, host);
+  for (const host of ownAll(draft)) sendBack(draft, host);
 }
 
 function sendBack(draft: Draft, host: HostStep): void {
@@ -66,9 +92,7 @@ function runsAnother(observation: Observation | null, digest: string): boolean {
 /** One tick of a rollback. Its own failure pauses it for a person: a rollback is never rolled back. */
 export function goBack(draft: Draft): void {
   const { deploy } = draft;
-  for (const host of deploy.hosts) {
-    if (host.step === "rolling_back") returnHost(draft, host, observationOf(draft, host));
-  }
+  returnHosts(draft);
   if (deploy.state !== "rolling_back") return;
   const failed = deploy.hosts.filter((host) => host.step === "failed" && !host.engine.absent);
   const first = failed[0];
@@ -83,16 +107,22 @@ export function goBack(draft: Draft): void {
   moveDeploy(draft, "rolled_back", `back on ${deploy.previousTag ?? deploy.previousDigest}: ${cause}`);
 }
 
+function returnHosts(draft: Draft): void {
+  for (const [place, { step }] of draft.deploy.hosts.entries()) {
+    if (step !== "rolling_back") continue;
+    const host = own(draft, place);
+    returnHost(draft, host, observationOf(draft, host));
+  }
+}
+
 /** A paused rollback starts nothing, but hosts that were told to go back arrive there. */
 export function tendPausedRollback(draft: Draft): void {
-  for (const host of draft.deploy.hosts) {
-    if (host.step === "rolling_back") returnHost(draft, host, observationOf(draft, host));
-  }
+  returnHosts(draft);
   waitFor(draft, "a person: resume tries the rollback again, abort leaves the hosts as they are");
 }
 
 export function resumeRollback(draft: Draft, cause: string): void {
-  const failed = draft.deploy.hosts.filter((host) => host.step === "failed" && !host.engine.absent);
+  const failed = ownAll(draft).filter((host) => host.step === "failed" && !host.engine.absent);
   moveDeploy(draft, "rolling_back", cause);
   draft.deploy.engine = { kind: "back", since: draft.now, cause: draft.deploy.stateReason };
   for (const host of failed) sendBack(draft, host);

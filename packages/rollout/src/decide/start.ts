@@ -5,6 +5,7 @@ import { isAway, unreachableText } from "./answered.ts";
 import { moveDeploy, say, waitFor, type Draft } from "./draft.ts";
 import { isFrozen } from "./frozen.ts";
 import { whyImpossible } from "./impossible.ts";
+import { migrationBlockers } from "./migrations.ts";
 import { whySkipsSteps } from "./wake.ts";
 
 /** A queued deploy waits its turn, gives way to a newer one where deploys supersede, or starts. */
@@ -25,11 +26,9 @@ export function startOrWait(draft: Draft): void {
 
 /** A migration that takes something away waits for whoever still needs it, and so does the release that brings it. */
 function waitsForMigrations(draft: Draft): boolean {
-  const blocked = draft.facts.contractMigrations.filter((one) => one.blockedBy.length > 0);
-  for (const { name, blockedBy } of blocked) {
-    for (const who of blockedBy) waitFor(draft, `migration ${name}: ${who}`);
-  }
-  return blocked.length > 0;
+  const blockers = migrationBlockers(draft);
+  for (const who of blockers) waitFor(draft, who);
+  return blockers.length > 0;
 }
 
 function start(draft: Draft): void {

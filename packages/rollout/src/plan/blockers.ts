@@ -2,6 +2,8 @@ import type { PlanBlocker } from "@valet/contracts";
 import { namesOf } from "../decide/hosts.ts";
 import { freezeAt, freezeText } from "../freeze.ts";
 import { supersedes } from "../policy.ts";
+import { blockersOfMigrations } from "../contract-migration.ts";
+import { taskEnds } from "./task-ends.ts";
 import type { PlanInput } from "./plan-input.ts";
 import type { PlannedHost, PlannedHosts } from "./plan-hosts.ts";
 
@@ -39,8 +41,9 @@ function stateBlockers({ deploy, observations, now }: PlanInput): Draft[] {
   return found;
 }
 
-function environmentBlockers({ deploy, observations }: PlanInput): Draft[] {
-  const { activeDeployId, olderQueuedId, contractMigrations } = observations.environment;
+function environmentBlockers(input: PlanInput): Draft[] {
+  const { deploy, observations } = input;
+  const { activeDeployId, olderQueuedId } = observations.environment;
   const found: Draft[] = [];
   if (activeDeployId !== null) {
     const text = supersedes(deploy.environment)
@@ -51,10 +54,23 @@ function environmentBlockers({ deploy, observations }: PlanInput): Draft[] {
   if (olderQueuedId !== null && !supersedes(deploy.environment)) {
     found.push({ kind: "active_deploy", blocks: true, text: `deploy ${olderQueuedId} was queued before` });
   }
-  for (const { name, blockedBy } of contractMigrations) {
-    for (const who of blockedBy) found.push({ kind: "migration", blocks: true, text: `migration ${name}: ${who}` });
-  }
+  for (const text of migrationTexts(input)) found.push({ kind: "migration", blocks: true, text });
   return found;
+}
+
+/** With the end of each task that is waited for, from what tasks have taken here before. */
+function migrationTexts({ observations, openTasks, durations, now }: PlanInput): string[] {
+  const { contractMigrations: migrations, lastCompleted: wayBack } = observations.environment;
+  if (migrations.length === 0) return [];
+  const ends = taskEnds(durations.taskMs);
+  const known = new Map(openTasks.map((task) => [task.taskId, task]));
+  const endOf = (taskId: string): string | null => {
+    const task = known.get(taskId);
+    if (!task) return null;
+    const inMs = ends.remaining(now - task.startedAt, task.timeoutMs, 0.9);
+    return `by about ${new Date(now + inMs).toISOString()}`;
+  };
+  return blockersOfMigrations({ migrations, sandboxes: observations.sandboxes, wayBack, endOf });
 }
 
 function releaseBlockers({ release, deploy }: PlanInput, { draft }: PlannedHosts): Draft[] {
