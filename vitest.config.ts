@@ -17,7 +17,7 @@ export default defineConfig({
             "tools/**/*.test.ts",
           ],
           maxWorkers: 2,
-          testTimeout: 120_000,
+          testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },

@@ -46,7 +46,7 @@ function connect(options: {
 }
 async function until(holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries += 1) {
-    if (tries > 800) throw new Error("did not come about in time");
+    if (tries > 3_000) throw new Error("did not come about in time");
     await sleep(10);
   }
 }
@@ -216,5 +216,5 @@ test("shutdown closes every socket with 1001 and long-polls are not in its way",
   await replica.close();
   expect(await live.closed).toBe(1001);
   expect(await silent.closed).toBe(1001);
-  expect(performance.now() - started).toBeLessThan(6_000);
+  expect(performance.now() - started).toBeLessThan(15_000);
 });

@@ -20,7 +20,7 @@ afterAll(async () => {
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await holds()); tries += 1) {
-    if (tries > 400) throw new Error("did not come about in time");
+    if (tries > 1_600) throw new Error("did not come about in time");
     await sleep(25);
   }
 }
@@ -113,7 +113,7 @@ describe("Redis killed in the middle", () => {
     await redis.kill();
     const started = performance.now();
     const during = await webhook();
-    expect(performance.now() - started).toBeLessThan(2_500);
+    expect(performance.now() - started).toBeLessThan(10_000);
     expect(await stateOf(during)).toBe("awaiting_trigger");
     const wish = { verb: "trigger", actor: "test", reason: "", at: new Date().toISOString() } as const;
     const asked = await api.db.tx((tx) => setDeployRequest(tx, first, wish, { from: ["awaiting_trigger"] }));

@@ -38,7 +38,7 @@ describe("commands for an agent that dials out", () => {
     const startedMs = performance.now();
     const id = await ask();
     expect((await waiting).json()).toEqual({ commands: [{ id, ...request }] });
-    expect(performance.now() - startedMs).toBeLessThan(3_000);
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
     expect((await poll(0)).json()).toEqual({ commands: [] });
   });
 

@@ -100,5 +100,5 @@ test("shutdown cuts the stream off, so that the reader knows that it has to resu
   const started = performance.now();
   await own.close();
   await broke;
-  expect(performance.now() - started).toBeLessThan(3_000);
+  expect(performance.now() - started).toBeLessThan(15_000);
 });

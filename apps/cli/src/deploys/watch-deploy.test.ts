@@ -323,9 +323,9 @@ function sleepForLong(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 async function until(isTrue: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 40_000;
   while (!isTrue()) {
-    if (Date.now() > deadline) throw new Error("it did not happen within 10 s");
+    if (Date.now() > deadline) throw new Error("it did not happen within 40 s");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

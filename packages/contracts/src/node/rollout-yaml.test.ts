@@ -175,6 +175,6 @@ describe("rollout.yml", () => {
       bomb.push(`${name}: &${name} [${Array(9).fill(`*${before}`).join(", ")}]`);
     const begin = performance.now();
     expect(problemsOf(bomb.join("\n"))[0]).toMatch(/is not allowed: Excessive alias count/);
-    expect(performance.now() - begin).toBeLessThan(2000);
+    expect(performance.now() - begin).toBeLessThan(10_000);
   });
 });

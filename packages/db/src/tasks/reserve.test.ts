@@ -160,7 +160,7 @@ describe("reserving", () => {
     await box.heartbeat();
     const startedAt = performance.now();
     expect((await fleet.reserve()).map((one) => one.tenantId)).toEqual(["newcomer"]);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
   it("looks at no more sandboxes than it was asked to, and in time at each", async () => {

