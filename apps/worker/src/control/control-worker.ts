@@ -44,6 +44,7 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
   const assignBell = makeBell(clock);
   const outboxBell = makeBell(clock);
   const deployBell = makeBell(clock);
+  const handOverBell = makeBell(clock);
   /** Which loop looks at once when a channel speaks. A deploy waits for slots and sandboxes too. */
   const bells: Record<string, Bell> = {
     [channels.assign]: assignBell,
@@ -68,12 +69,11 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
     expireUnacknowledgedLoop({ db, times, log }),
     expireLeasesLoop({ db, times, log }),
     expireQueueLoop({ db, log }),
-    handOverLoop({ db, log }),
-    // Each round asks the hosts: on a busy fleet, slots change far more often than that is worth.
-    {
-      ...reconcileDeploysLoop({ store: makeDeployStore(db, times), driver, clock, log, bell: deployBell }),
-      restMs: 100,
-    },
+    handOverLoop({ db, log, bell: handOverBell }),
+    reconcileDeploysLoop({
+      ...{ store: makeDeployStore(db, times), driver, clock, log, bell: deployBell },
+      onSaved: () => handOverBell.ring(),
+    }),
     watchHealthLoop({ db, driver, clock, times, log, knobs }),
     outboxLoop({ db, bell: outboxBell }),
   ];

@@ -11,8 +11,6 @@ export interface ControlLoop {
   /** Pause between rounds; a bell cuts it short. */
   everyMs: number;
   bell?: Bell;
-  /** Shortest pause between rounds, bell or not; 0 unless given. */
-  restMs?: number;
   /** `again`: there is more to do at once. A number: look again after so many ms, whatever `everyMs` says. */
   round(signal: AbortSignal): Promise<RoundAnswer>;
 }
@@ -48,7 +46,6 @@ export async function runLoop(runtime: LoopRuntime, loop: ControlLoop): Promise<
       },
     );
     if (pauseMs <= 0) continue;
-    if (loop.restMs) await clock.sleep(loop.restMs, signal).catch(ignoreAbort);
     if (loop.bell && backoff.failures === 0) await loop.bell.wait(pauseMs, signal);
     else await clock.sleep(pauseMs, signal).catch(ignoreAbort);
   }
