@@ -63,7 +63,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
 
   const held = ledger ?? mapLedger(sandboxes, allowed);
   // Whoever brings a ledger brings thousands of seeds, and only the engine, which changes no document that it was given.
-  const copy = ledger ? <T>(document: T): T => document : structuredClone;
+  const copy = ledger ? <T>(document: T): T => document : frozenCopy;
   const all = () => [...deploys.values()];
   const isActive = (deploy: DeployDocument) => activeDeployStates.some((state) => state === deploy.state);
   const isBeingApproved = (deploy: DeployDocument) =>
@@ -221,4 +221,14 @@ function apply(write: Write, sandboxes: Map<string, MemorySandbox>, allowed: Set
 function legalMove(from: SandboxState, to: SandboxState): SandboxState {
   if (!canMove(sandboxTransitions, from, to)) throw new Error(`a sandbox cannot go from ${from} to ${to}`);
   return to;
+}
+
+/** Rules that change the document they were given stumble over it, rather than being forgiven. */
+function frozenCopy<T extends DeployDocument | null>(deploy: T): T {
+  const copy = structuredClone(deploy);
+  for (const host of copy?.hosts ?? []) {
+    Object.freeze(host.engine);
+    Object.freeze(host);
+  }
+  return Object.freeze(copy);
 }

@@ -51,25 +51,38 @@ export interface LargeFleet {
   observations: Observations;
 }
 
-/** A rolling deploy in the middle of a large fleet: a third is updated, a hundred hosts move, the rest wait; every slot is busy. */
+/**
+ * A rolling deploy in the middle of a large fleet: a third is updated, a hundred hosts move, the rest wait; every slot is busy. Made
+ * in the order in which a pass gets it: the document, the database's facts, then what each host says.
+ */
 export function largeFleet(hosts: number, tasksAHost: number, now: number): LargeFleet {
   const knobs = { ...defaultKnobs(), maxParallel: 100 };
-  const steps: HostStep[] = [];
-  const sandboxes: Observation[] = [];
-  for (let index = 0; index < hosts; index += 1) {
-    const sandboxId = `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
-    const step = index < hosts / 3 ? "updated" : index < hosts / 3 + 100 ? "starting" : "pending";
-    steps.push(hostStep(sandboxId, `sandbox-${index}`, step, now));
-    sandboxes.push(observation(sandboxId, `sandbox-${index}`, step, tasksAHost, index));
-  }
+  const places = Array.from({ length: hosts }, (_, index): Place => ({
+    sandboxId: `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`,
+    name: `sandbox-${index}`,
+    step: index < hosts / 3 ? "updated" : index < hosts / 3 + 100 ? "starting" : "pending",
+  }));
   const deploy: DeployDocument = {
     ...{ id: "d1", environment: "production", service: "ghosthands", imageTag: "v2", imageDigest: newDigest },
     ...{ previousTag: "v1", previousDigest: oldDigest, state: "in_progress", stateReason: "", revision: 7, knobs },
     ...{ waitingOn: [], request: null, engine: { kind: "rolling", failing: null }, course: freshCourse() },
     ...{ analysis: null, createdBy: "bench", ignoreFreeze: false, sandboxIds: null },
-    ...{ startedAt: now - 60_000, endedAt: null, hosts: steps },
+    ...{ startedAt: now - 60_000, endedAt: null, hosts: places.map((place) => hostStep(place, now)) },
   };
+  const facts = places.map((place, index) => factsOf(place, tasksAHost, index));
+  const sandboxes = facts.map((one): Observation => ({
+    kind: "seen",
+    health: healthAt(one.targetGeneration === 2),
+    refusal: null,
+    facts: one,
+  }));
   return { deploy, observations: { environment: environmentFacts, sandboxes } };
+}
+
+interface Place {
+  sandboxId: string;
+  name: string;
+  step: HostStep["step"];
 }
 
 const environmentFacts: EnvironmentFacts = {
@@ -78,7 +91,7 @@ const environmentFacts: EnvironmentFacts = {
   ...{ approvals: [], requiredApprovals: 0, freezes: [], contractMigrations: [] },
 };
 
-function hostStep(sandboxId: string, name: string, step: HostStep["step"], now: number): HostStep {
+function hostStep({ sandboxId, name, step }: Place, now: number): HostStep {
   const engine = freshHostEngine();
   if (step === "updated") engine.command = { kind: "settle", epoch: 2, issuedAt: now - 30_000, generation: 2 };
   if (step === "starting") engine.command = { kind: "deploy", epoch: 2, issuedAt: now - 1000 };
@@ -91,22 +104,11 @@ function hostStep(sandboxId: string, name: string, step: HostStep["step"], now: 
   };
 }
 
-function observation(
-  sandboxId: string,
-  name: string,
-  step: HostStep["step"],
-  tasks: number,
-  index: number,
-): Observation {
+function factsOf({ sandboxId, name, step }: Place, tasks: number, index: number): SandboxFacts {
   const isUpdated = step === "updated";
   const current = isUpdated ? 2 : 1;
-  const facts: SandboxFacts = {
-    ...{
-      sandboxId,
-      name,
-      state: isUpdated ? "active" : step === "starting" ? "deploying" : "active",
-      epoch: isUpdated ? 2 : 1,
-    },
+  return {
+    ...{ sandboxId, name, state: step === "starting" ? "deploying" : "active", epoch: current },
     ...{ targetGeneration: current, targetSlots: null, sessionLive: true, unreachableSince: null },
     slots: Array.from({ length: tasks }, (_, slot) => ({ index: slot, generation: current, state: "occupied" })),
     openAttempts: Array.from({ length: tasks }, (_, slot) => ({
@@ -117,8 +119,11 @@ function observation(
     cordons: [],
     otherDeploys: [],
   };
+}
+
+function healthAt(isUpdated: boolean): AgentHealth {
   const generations = isUpdated
     ? [generation(1, oldDigest, "draining"), generation(2, newDigest, "serving")]
     : [generation(1, oldDigest, "serving")];
-  return { kind: "seen", health: healthOf(isUpdated ? 2 : 1, generations), refusal: null, facts };
+  return healthOf(isUpdated ? 2 : 1, generations);
 }

@@ -1,7 +1,7 @@
 import type { HostStep } from "../model.ts";
 import { hasTaken } from "../observation.ts";
 import { advanceHost } from "./advance.ts";
-import { issue, moveDeploy, moveHost, observationOf, waitFor, type Draft } from "./draft.ts";
+import { issue, moveDeploy, moveHost, observationOf, ownAll, waitFor, type Draft } from "./draft.ts";
 import { waitsForAnswers } from "./finish.ts";
 import { isInFlight, namesOf } from "./hosts.ts";
 import { putBack, recallHolders } from "./put-back.ts";
@@ -21,7 +21,7 @@ export function beginAbort(draft: Draft, actor: string, reason: string): void {
   moveDeploy(draft, "aborting", reason);
   deploy.engine = { kind: "aborting", since: draft.now, actor };
   recallHolders(draft, "aborted");
-  for (const host of deploy.hosts) fenceHost(draft, host);
+  for (const host of ownAll(draft)) fenceHost(draft, host);
 }
 
 function fenceHost(draft: Draft, host: HostStep): void {
@@ -60,7 +60,7 @@ function isTaken(draft: Draft, host: HostStep): boolean {
 
 export function abort(draft: Draft): void {
   const { deploy } = draft;
-  for (const host of deploy.hosts) {
+  for (const host of ownAll(draft)) {
     const observation = observationOf(draft, host);
     if (host.step === "rolling_back") putBack(draft, host, observation);
     else advanceHost(draft, host, observation);

@@ -22,8 +22,10 @@ export function attest(draft: Draft, host: HostStep, seen: SeenObservation): Att
     };
   }
   if (!generation.healthy) return { kind: "waits", message: `for generation ${generation.generation} to be healthy` };
-  return { kind: "sound" };
+  return sound;
 }
+
+const sound: Attestation = { kind: "sound" };
 
 /**
  * Pins the deploy to the digest that the first host's pull resolved the tag to. A host whose pull resolved it to another one

@@ -1,5 +1,5 @@
 import type { DeployDocument, HostStep } from "../model.ts";
-import { moveHost, say, waitFor, type Draft } from "./draft.ts";
+import { moveHost, ownAll, say, waitFor, type Draft } from "./draft.ts";
 import { isHeldByFreeze } from "./frozen.ts";
 import { isMoving, namesOf } from "./hosts.ts";
 
@@ -23,7 +23,7 @@ export function switchOver(draft: Draft): void {
     return waitFor(draft, "somebody to promote: every host is verified and waits for the switch");
   }
   if (isHeldByFreeze(draft)) return;
-  const ready = deploy.hosts.filter(isReady);
+  const ready = ownAll(draft).filter(isReady);
   say(draft, `switch: new work of ${ready.length} hosts goes to ${deploy.imageTag}`, { hosts: ready.length });
   deploy.course.switched = true;
   deploy.course.promoted = false;

@@ -3,14 +3,18 @@ import { canMove, deployTransitions, hostStepTransitions } from "@valet/shared";
 import type { DeployState, HostStepState } from "@valet/shared";
 import type { CommandDraft, Decision, DeployDocument, HostStep } from "../model.ts";
 import type { EnvironmentFacts, Observation, Observations } from "../observation.ts";
+import { makeObservationFinder, type ObservationFinder } from "./observation-finder.ts";
+import { isSameHost } from "./same-host.ts";
 import { makeWaitingList, type WaitingList } from "./waiting-list.ts";
 
 /** A decision in the making: a private copy of the document that the rules below change, and what they said meanwhile. */
 export interface Draft {
   readonly deploy: DeployDocument;
+  /** The hosts of the document that was given, which nobody may change. */
+  readonly given: readonly HostStep[];
   readonly facts: EnvironmentFacts;
   readonly sandboxes: readonly Observation[];
-  readonly bySandbox: ReadonlyMap<string, Observation>;
+  readonly finder: ObservationFinder;
   readonly now: number;
   readonly decisions: Decision[];
   readonly waitingOn: WaitingList;
@@ -19,44 +23,48 @@ export interface Draft {
 export function openDraft(deploy: DeployDocument, observations: Observations, now: number): Draft {
   const { environment: facts, sandboxes } = observations;
   return {
-    // Whatever the rules change in place is copied; the rest is shared, since they only ever replace it.
-    deploy: { ...deploy, course: { ...deploy.course }, hosts: deploy.hosts.map(copyOf) },
+    // Whatever the rules change in place is copied, hosts when they are (`own`); the rest is shared, since it is only ever replaced.
+    deploy: { ...deploy, course: { ...deploy.course }, hosts: [...deploy.hosts] },
+    given: deploy.hosts,
     facts,
     sandboxes,
-    bySandbox: new Map(sandboxes.map((one) => [one.facts.sandboxId, one])),
+    finder: makeObservationFinder(sandboxes),
     now,
     decisions: [],
     waitingOn: makeWaitingList(),
   };
 }
 
-function copyOf(host: HostStep): HostStep {
-  return { ...host, engine: { ...host.engine } };
+/** The host at this place, to be changed: the draft's own copy, made when it is first asked for. */
+export function own({ deploy: { hosts }, given }: Draft, place: number): HostStep {
+  const host = hosts[place];
+  if (!host) throw new Error(`there is no host at place ${place}`);
+  if (host !== given[place]) return host;
+  const copy = { ...host, engine: { ...host.engine } };
+  hosts[place] = copy;
+  return copy;
+}
+
+/** Every host, to be changed: for rules that go through them all, which is not every tick's work. */
+export function ownAll(draft: Draft): HostStep[] {
+  const { hosts } = draft.deploy;
+  for (let place = 0; place < hosts.length; place += 1) own(draft, place);
+  return hosts;
 }
 
 /** Puts the unchanged hosts of `before` back, and says whether anything at all is different. */
 export function settleDraft({ deploy }: Draft, before: DeployDocument): boolean {
-  let isChanged = deploy.hosts.length !== before.hosts.length;
-  deploy.hosts = deploy.hosts.map((host, place) => {
+  const { hosts } = deploy;
+  let isChanged = hosts.length !== before.hosts.length;
+  for (let place = 0; place < hosts.length; place += 1) {
+    const host = hosts[place];
     const was = before.hosts[place];
-    if (was && isSameHost(host, was)) return was;
-    isChanged = true;
-    return host;
-  });
+    if (host === was) continue;
+    if (host && was && isSameHost(host, was)) hosts[place] = was;
+    else isChanged = true;
+  }
   if (isChanged) return true;
   return !isDeepStrictEqual({ ...deploy, hosts: [] }, { ...before, hosts: [] });
-}
-
-function isSameHost(host: HostStep, was: HostStep): boolean {
-  return isSameFlat(host, was, "engine") && isSameFlat(host.engine, was.engine);
-}
-
-/** Field by field, as references: what is not flat was replaced if it changed. */
-function isSameFlat<T extends object>(one: T, other: T, except?: keyof T): boolean {
-  for (const key in one) {
-    if (key !== except && one[key] !== other[key]) return false;
-  }
-  return true;
 }
 
 export function say(draft: Draft, summary: string, data: Record<string, unknown> = {}): void {
@@ -80,7 +88,7 @@ export function hostWaits(draft: Draft, host: HostStep, sentence: string): void 
 }
 
 export function observationOf(draft: Draft, host: HostStep): Observation | null {
-  return draft.bySandbox.get(host.sandboxId) ?? null;
+  return draft.finder.find(host.sandboxId);
 }
 
 /** The only way a deploy changes its state. An illegal move is a bug, so it throws. */

@@ -1,6 +1,7 @@
 import { assertNever } from "@valet/shared";
+import type { HostStep } from "../model.ts";
 import { beginRollback, canGoBack } from "./back.ts";
-import { moveDeploy, say, waitFor, type Draft } from "./draft.ts";
+import { moveDeploy, ownAll, say, waitFor, type Draft } from "./draft.ts";
 import { isInFlight, namesOf } from "./hosts.ts";
 import { pauseDeploy } from "./pause.ts";
 import { recallHolders } from "./put-back.ts";
@@ -8,11 +9,11 @@ import { recallHolders } from "./put-back.ts";
 /** Answers each host failure once, as the knobs say. A deploy with nothing to go back to fails as soon as the rest has settled. */
 export function reactToFailures(draft: Draft): void {
   const { deploy } = draft;
-  const failed = deploy.hosts.filter(
-    (host) => host.step === "failed" && !host.engine.failureHandled && !host.engine.absent,
-  );
-  const first = failed[0];
+  const isUnanswered = (host: HostStep): boolean =>
+    host.step === "failed" && !host.engine.failureHandled && !host.engine.absent;
+  const first = deploy.hosts.find(isUnanswered);
   if (!first) return;
+  const failed = ownAll(draft).filter(isUnanswered);
   for (const host of failed) host.engine.failureHandled = true;
   const reason = `${first.name}: ${first.reason}`;
   switch (deploy.knobs.failureAction) {

@@ -1,9 +1,10 @@
 import { supersedes } from "../policy.ts";
 import { hasTaken } from "../observation.ts";
 import { advanceHost } from "./advance.ts";
+import { advanceHosts } from "./at-rest.ts";
 import { isCordonedAway } from "./answered.ts";
 import { canaryStep } from "./canary.ts";
-import { moveDeploy, moveHost, observationOf, waitFor, waitForHost, type Draft } from "./draft.ts";
+import { moveDeploy, moveHost, observationOf, ownAll, waitFor, waitForHost, type Draft } from "./draft.ts";
 import { reactToFailures, settlesFirst } from "./failures.ts";
 import { isInFlight } from "./hosts.ts";
 import { olderServing } from "./tend.ts";
@@ -45,7 +46,7 @@ export function finishRolling(draft: Draft): void {
 /** Completed: the new release stayed sound for minHealthyMs everywhere, every host settled, and the last old task has ended. */
 export function bake(draft: Draft): void {
   const { deploy, facts } = draft;
-  for (const host of deploy.hosts) advanceHost(draft, host, observationOf(draft, host));
+  advanceHosts(draft, advanceHost);
   if (deploy.state !== "baking") return;
   if (supersedes(deploy.environment) && facts.newerQueuedId !== null) {
     moveDeploy(draft, "superseded", `deploy ${facts.newerQueuedId} is newer and took over`, {
@@ -73,7 +74,7 @@ export function bake(draft: Draft): void {
 }
 
 export function skipPending(draft: Draft, reason: string): void {
-  for (const host of draft.deploy.hosts) {
+  for (const host of ownAll(draft)) {
     if (host.step === "pending") moveHost(draft, host, "skipped", reason);
   }
 }

@@ -1,7 +1,7 @@
 import { hasTaken, type Observation } from "../observation.ts";
 import type { HostStep } from "../model.ts";
 import { isCordonedAway } from "./answered.ts";
-import { issue, moveDeploy, moveHost, observationOf, waitFor, type Draft } from "./draft.ts";
+import { issue, moveDeploy, moveHost, observationOf, ownAll, waitFor, type Draft } from "./draft.ts";
 import { isSettling, namesOf } from "./hosts.ts";
 import { fenceUntaken } from "./fence-untaken.ts";
 import { recallHolders } from "./put-back.ts";
@@ -13,14 +13,14 @@ import { recallHolders } from "./put-back.ts";
 export function giveWay(draft: Draft, newerId: string): void {
   const { deploy } = draft;
   fenceUntaken(draft);
-  for (const host of deploy.hosts) release(draft, host);
+  for (const host of ownAll(draft)) release(draft, host);
   recallHolders(draft, `deploy ${newerId} takes over`);
   const settling = deploy.hosts.filter((host) => isSettling(host) || host.step === "rolling_back");
   if (settling.length > 0) return waitFor(draft, `${namesOf(settling)} to settle before deploy ${newerId} takes over`);
   const unanswered = deploy.hosts.filter((host) => !hasAnswered(host, observationOf(draft, host)));
   if (unanswered.length > 0)
     return waitFor(draft, `${namesOf(unanswered)} to answer before deploy ${newerId} takes over`);
-  for (const host of deploy.hosts) {
+  for (const host of ownAll(draft)) {
     if (host.step === "pending") moveHost(draft, host, "skipped", `deploy ${newerId} took over before its turn`);
   }
   moveDeploy(draft, "superseded", `deploy ${newerId} is newer and took over`, { by: newerId });

@@ -1,5 +1,5 @@
 import type { EngineState } from "../model.ts";
-import { moveDeploy, type Draft } from "./draft.ts";
+import { moveDeploy, ownAll, type Draft } from "./draft.ts";
 
 type PauseCause = Extract<EngineState, { kind: "paused" }>["cause"];
 
@@ -21,7 +21,7 @@ export function goOn(draft: Draft, reason: string): void {
   const pausedMs = now - engine.since;
   if (course.bakingSince !== null) course.bakingSince += pausedMs;
   if (course.watchedSince !== null) course.watchedSince += pausedMs;
-  for (const host of deploy.hosts) {
+  for (const host of ownAll(draft)) {
     if (host.engine.progressedAt !== null) host.engine.progressedAt += pausedMs;
     if (host.engine.phaseSince !== null) host.engine.phaseSince += pausedMs;
     // The drain's time starts anew: resuming a deploy that paused at its drain deadline must not pause it again at once.

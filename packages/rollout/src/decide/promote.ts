@@ -1,7 +1,7 @@
 import type { DeployDocument, DeployRequest } from "../model.ts";
 import { beforeSwitch } from "./blue-green.ts";
 import { beforePromotion, canaryStep } from "./canary.ts";
-import { say, type Draft } from "./draft.ts";
+import { ownAll, say, type Draft } from "./draft.ts";
 import { goOn } from "./pause.ts";
 
 /** Lets a deploy go on that waits for a person's word; refused, with what it waits for instead, when it does not. */
@@ -19,7 +19,7 @@ export function promote(draft: Draft, request: DeployRequest, reason: string): v
   } else say(draft, reason, { request });
   course.promoted = true;
   // A person has just looked at it: what it took until now is not held against what comes.
-  for (const host of deploy.hosts) {
+  for (const host of ownAll(draft)) {
     if (host.engine.progressedAt !== null) host.engine.progressedAt = draft.now;
   }
 }

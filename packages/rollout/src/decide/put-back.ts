@@ -3,7 +3,7 @@ import type { HostStep } from "../model.ts";
 import type { Observation, SeenObservation } from "../observation.ts";
 import { answered, isCordonedAway, isLost } from "./answered.ts";
 import { canGoBack, returnHost } from "./back.ts";
-import { hostWaits, issue, moveHost, type Draft } from "./draft.ts";
+import { hostWaits, issue, moveHost, ownAll, type Draft } from "./draft.ts";
 import { checkProgress, failHost, giveUpAbsent } from "./progress.ts";
 
 /**
@@ -12,7 +12,7 @@ import { checkProgress, failHost, giveUpAbsent } from "./progress.ts";
  */
 export function recallHolders(draft: Draft, why: string): void {
   const { previousDigest } = draft.deploy;
-  for (const host of draft.deploy.hosts) {
+  for (const host of ownAll(draft)) {
     if (host.step === "verifying" && host.engine.holds) {
       issue(draft, host, { kind: "fence", leave: false });
       moveHost(draft, host, "rolling_back", `${why}: fenced off, then its new generation is ended`);

@@ -1,7 +1,8 @@
 import { supersedes } from "../policy.ts";
 import { advanceHost } from "./advance.ts";
+import { advanceHosts } from "./at-rest.ts";
 import { answered } from "./answered.ts";
-import { observationOf, waitFor, type Draft } from "./draft.ts";
+import { waitFor, type Draft } from "./draft.ts";
 import { giveWay } from "./give-way.ts";
 import { putBack } from "./put-back.ts";
 
@@ -11,12 +12,11 @@ import { putBack } from "./put-back.ts";
  */
 export function rest(draft: Draft): void {
   const { deploy, facts } = draft;
-  for (const host of deploy.hosts) {
-    const observation = observationOf(draft, host);
+  advanceHosts(draft, (_, host, observation) => {
     if (host.step === "cordoned" || host.step === "draining") answered(draft, host, observation);
     else if (host.step === "rolling_back") putBack(draft, host, observation);
     else advanceHost(draft, host, observation);
-  }
+  });
   if (deploy.state !== "paused") return;
   if (supersedes(deploy.environment) && facts.newerQueuedId !== null) giveWay(draft, facts.newerQueuedId);
   else if (deploy.engine.kind === "paused" && deploy.engine.cause === "analysis") {

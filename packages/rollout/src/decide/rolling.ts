@@ -4,9 +4,10 @@ import type { HostStep } from "../model.ts";
 import { isCordonedBy, type Observation } from "../observation.ts";
 import { fallBack, whyNoRoom } from "./admission.ts";
 import { advanceHost } from "./advance.ts";
+import { advanceHosts } from "./at-rest.ts";
 import { switchOver } from "./blue-green.ts";
 import { reachOf, tendCanary } from "./canary.ts";
-import { issue, moveHost, observationOf, say, waitForHost, type Draft } from "./draft.ts";
+import { issue, moveHost, observationOf, own, say, waitForHost, type Draft } from "./draft.ts";
 import { reactToFailures } from "./failures.ts";
 import { finishRolling } from "./finish.ts";
 import { isHeldByFreeze } from "./frozen.ts";
@@ -20,11 +21,10 @@ import { startCommand } from "./wake.ts";
 /** One tick of a deploy in progress: hosts forward, failures answered, the strategy's own step, the next hosts, the end. */
 export function roll(draft: Draft): void {
   const { deploy } = draft;
-  for (const host of deploy.hosts) {
-    const observation = observationOf(draft, host);
+  advanceHosts(draft, (_, host, observation) => {
     if (host.step === "rolling_back") putBack(draft, host, observation);
     else advanceHost(draft, host, observation);
-  }
+  });
   if (deploy.state !== "in_progress") return;
   if (supersedes(deploy.environment) && draft.facts.newerQueuedId !== null) {
     giveWay(draft, draft.facts.newerQueuedId);
@@ -50,12 +50,18 @@ function startNext(draft: Draft): void {
   const most = mostAtOnce(draft);
   const reach = reachOf(deploy);
   const out = outOfService(draft);
-  let moving = deploy.hosts.filter(isMoving).length;
+  let moving = 0;
   // Those that have begun keep their places: a host that comes back must not widen the step.
-  let reached = deploy.hosts.filter((host) => host.step !== "pending" && host.step !== "skipped").length;
+  let reached = 0;
   for (const host of deploy.hosts) {
+    if (isMoving(host)) moving += 1;
+    if (host.step !== "pending" && host.step !== "skipped") reached += 1;
+  }
+  for (const [place, { step, engine }] of deploy.hosts.entries()) {
+    if (step !== "pending" && (step !== "skipped" || !engine.absent)) continue;
+    const host = own(draft, place);
     const observation = observationOf(draft, host);
-    if (host.step === "skipped") welcomeBack(draft, host, observation);
+    if (step === "skipped") welcomeBack(draft, host, observation);
     if (host.step !== "pending") continue;
     if (reached >= reach) return;
     reached += 1;

@@ -7,7 +7,7 @@ import { drainDeadline } from "./drain.ts";
 import { failHost } from "./progress.ts";
 
 /** A generation that was restarted this often is crash-looping. */
-const crashLoopRestarts = 3;
+export const crashLoopRestarts = 3;
 
 /**
  * After a host is updated, until its deploy is over: the new generation must stay sound, the old one is settled (drained,
@@ -68,10 +68,12 @@ function settleAgain(draft: Draft, host: HostStep, seen: SeenObservation): void 
 }
 
 export function olderServing(host: HostStep, seen: SeenObservation): number | null {
-  const older = seen.health.generations.find(
-    (one) => one.state === "serving" && host.newGeneration !== null && one.generation < host.newGeneration,
-  );
-  return older?.generation ?? null;
+  const { newGeneration } = host;
+  if (newGeneration === null) return null;
+  for (const { state, generation } of seen.health.generations) {
+    if (state === "serving" && generation < newGeneration) return generation;
+  }
+  return null;
 }
 
 /**

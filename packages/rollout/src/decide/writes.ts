@@ -9,9 +9,10 @@ export function writesOf(before: DeployDocument, draft: Draft): Write[] {
   const writes: Write[] = [];
   const { deploy } = draft;
   // Hosts keep their places from the start on; before it there are none.
-  for (const [place, host] of deploy.hosts.entries()) {
-    const observation = observationOf(draft, host);
-    if (!observation) continue;
+  for (let place = 0; place < deploy.hosts.length; place += 1) {
+    const host = deploy.hosts[place];
+    const observation = host && observationOf(draft, host);
+    if (!host || !observation) continue;
     const was = before.hosts[place];
     const epoch = host.engine.command?.epoch ?? null;
     if (epoch !== null && epoch !== was?.engine.command?.epoch) {
@@ -19,7 +20,8 @@ export function writesOf(before: DeployDocument, draft: Draft): Write[] {
     }
     addSandboxWrites(writes, draft, host, observation);
   }
-  return [...writes, ...releaseWrites(draft)];
+  writes.push(...releaseWrites(draft));
+  return writes;
 }
 
 function addSandboxWrites(writes: Write[], draft: Draft, host: HostStep, { facts }: Observation): void {
