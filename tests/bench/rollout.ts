@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { agentDeploySchema } from "@valet/contracts";
 import { defaultKnobs } from "@valet/shared";
@@ -18,6 +19,8 @@ interface Run {
   lastOldTaskMs: number | null;
   minCapacityPct: number | null;
   tasksKilled: number;
+  /** Of the whole machine, over the last minute of the rollout: other work on it is in every figure above. */
+  load: number;
 }
 
 /**
@@ -28,6 +31,7 @@ export default async function benchRollout(): Promise<void> {
   const { values } = parseArgs({ strict: false, options: { rounds: { type: "string" }, seconds: { type: "string" } } });
   const rounds = Number(values.rounds ?? 5);
   const seconds = Number(values.seconds ?? 60);
+  const loadBefore = loadNow();
   const stack = await startTestStack({ sandboxes, slots });
   try {
     await stack.install("v0");
@@ -37,7 +41,8 @@ export default async function benchRollout(): Promise<void> {
       idle.push(await rollOut(stack, `idle-${round}`));
       busy.push(await withTasks(stack, seconds, () => rollOut(stack, `busy-${round}`)));
     }
-    const result = summarise(idle, busy, seconds);
+    const machine = { cores: availableParallelism(), loadBefore, loadAfter: loadNow() };
+    const result = { ...summarise(idle, busy, seconds), machine };
     process.stdout.write(`${JSON.stringify(result)}\n`);
     if (!result.isWithin) process.exitCode = 1;
   } finally {
@@ -87,6 +92,7 @@ async function rollOut(stack: TestStack, version: string): Promise<Run> {
     lastOldTaskMs: lastOldTaskEndedMs,
     minCapacityPct,
     tasksKilled: cut?.n ?? 0,
+    load: loadNow(),
   };
 }
 
@@ -121,5 +127,7 @@ function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
+
+const loadNow = (): number => round2(loadavg()[0] ?? Number.NaN);
 
 const round2 = (value: number): number => Math.round(value * 100) / 100;
