@@ -1,5 +1,5 @@
-import type { Environment, LeaseTimes, Service } from "@valet/shared";
-import { activeDeployStates, sessionFreshHeartbeats } from "@valet/shared";
+import type { Environment, Service } from "@valet/shared";
+import { activeDeployStates } from "@valet/shared";
 import type { Sql, Tx } from "./sql.ts";
 
 /** Ids of deploys the engine has work with: queued, active, carrying a wish, or approved by somebody; oldest first. */
@@ -46,40 +46,6 @@ export async function deployNeighbours(
   return rows[0];
 }
 
-export interface SandboxWork {
-  sandboxId: string;
-  isSessionLive: boolean;
-  /** `requeueable`: not interrupted before, and nothing was written yet or the task says that it may be run again. */
-  openAttempts: { taskId: string; generation: number; requeueable: boolean }[];
-  /** Other active deploys that are changing this sandbox right now. */
-  otherDeploys: string[];
-}
-
-/** What runs on these sandboxes, beside their rows, as a deploy must know it before it drains or starts anything. */
-export async function sandboxWork(
-  sql: Sql,
-  sandboxIds: readonly string[],
-  exceptDeployId: string,
-  times: LeaseTimes,
-): Promise<SandboxWork[]> {
-  const { rows } = await sql.query<SandboxWork>(
-    `SELECT s.id AS "sandboxId",
-       EXISTS (SELECT 1 FROM sessions n WHERE n.sandbox_id = s.id AND n.closed_at IS NULL
-         AND n.last_heartbeat_at > now() - $3 * interval '1 millisecond') AS "isSessionLive",
-       coalesce((SELECT jsonb_agg(jsonb_build_object('taskId', a.task_id, 'generation', a.generation, 'requeueable',
-           t.interruptions = 0 AND (t.restart = 'safe' OR NOT EXISTS (
-             SELECT 1 FROM permits p WHERE p.task_id = a.task_id AND p.fence = a.fence))) ORDER BY a.reserved_at, a.task_id)
-         FROM attempts a JOIN tasks t ON t.id = a.task_id WHERE a.sandbox_id = s.id AND a.ended_at IS NULL), '[]') AS "openAttempts",
-       ARRAY(SELECT d.id FROM deploy_hosts h JOIN deploys d ON d.id = h.deploy_id
-         WHERE h.sandbox_id = s.id AND d.id <> $2 AND d.state = ANY ($4)
-           AND h.step IN ('starting', 'cordoned', 'draining', 'replacing', 'verifying', 'handing_over', 'rolling_back')
-         ORDER BY d.id) AS "otherDeploys"
-     FROM sandboxes s WHERE s.id = ANY ($1::uuid[])`,
-    [sandboxIds, exceptDeployId, times.heartbeatMs * sessionFreshHeartbeats, activeDeployStates],
-  );
-  return rows;
-}
-
 /**
  * The digest that a deploy pinned its tag to: its release is from now on the one of that digest, known before or not. The row of
  * the unresolved tag goes when nobody else waits for it.
@@ -106,16 +72,6 @@ export async function noteReleaseDigest(tx: Tx, deployId: string, imageDigest: s
        AND NOT EXISTS (SELECT 1 FROM deploys d WHERE d.release_id = r.id)`,
     [found.own],
   );
-}
-
-/** Sandboxes that an active deploy of this environment has taken up or will: what they run is that deploy's business. */
-export async function sandboxesUnderDeploy(sql: Sql, environment: Environment): Promise<string[]> {
-  const { rows } = await sql.query<{ id: string }>(
-    `SELECT DISTINCT h.sandbox_id AS id FROM deploy_hosts h JOIN deploys d ON d.id = h.deploy_id
-     WHERE d.environment = $1 AND d.state = ANY ($2) AND h.step <> 'skipped'`,
-    [environment, activeDeployStates],
-  );
-  return rows.map((row) => row.id);
 }
 
 /** True when a deploy of this environment and service waits or is under way. */

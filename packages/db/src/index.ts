@@ -64,6 +64,7 @@ export * from "./deploy-history.ts";
 export * from "./plan-facts.ts";
 export * from "./release-compare.ts";
 export * from "./sandbox-facts.ts";
+export * from "./watched-sandboxes.ts";
 
 export * from "./hand-over-candidates.ts";
 export * from "./webhook-outbox.ts";

@@ -137,16 +137,6 @@ export async function listSandboxes(
   return { rows: rows.map(sandboxOf), total: counted[0]?.total ?? 0 };
 }
 
-/** Sandboxes that a deploy must reach: not stopped, terminating or terminated. */
-export async function listActiveForEnvironment(sql: Sql, environment: Environment): Promise<SandboxRow[]> {
-  const { rows } = await sql.query<RawSandboxRow>(
-    `${sandboxSelect} WHERE s.environment = $1 AND s.state IN ('provisioning', 'active', 'deploying', 'unhealthy')
-     ORDER BY s.name, s.id`,
-    [environment],
-  );
-  return rows.map(sandboxOf);
-}
-
 /** Whose token this is; terminated sandboxes have none. */
 export async function sandboxByToken(sql: Sql, token: string): Promise<TokenSandbox | undefined> {
   return (await sandboxesByTokens(sql, [token]))[0];

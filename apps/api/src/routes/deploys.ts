@@ -1,5 +1,5 @@
 import { routes } from "@valet/contracts";
-import { type Tx, appendAudit, hostsInService, listActiveForEnvironment, listDeploys, upsertRelease } from "@valet/db";
+import { type Tx, appendAudit, hostsInService, listDeploys, sandboxIdsInService, upsertRelease } from "@valet/db";
 import { type Environment, UserError } from "@valet/shared";
 import type { FastifyInstance } from "fastify";
 import type { ApiContext } from "../context.ts";
@@ -60,7 +60,7 @@ export function deployRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 async function assertKnownSandboxes(tx: Tx, environment: Environment, ids: readonly string[]): Promise<void> {
-  const known = new Set((await listActiveForEnvironment(tx, environment)).map((sandbox) => sandbox.id));
+  const known = new Set(await sandboxIdsInService(tx, environment));
   const unknown = ids.filter((id) => !known.has(id));
   if (unknown.length === 0) return;
   const message = `not a sandbox in service in ${environment}: ${unknown.slice(0, 5).join(", ")}`;

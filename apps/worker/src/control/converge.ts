@@ -1,6 +1,6 @@
 import {
   type Database,
-  type SandboxRow,
+  type WatchedSandbox,
   createDeploy,
   hasOpenDeploy,
   lastCompleted,
@@ -23,7 +23,7 @@ const trigger = "converge";
 export async function converge(
   { db, log, knobs }: { db: Database; log: Log; knobs: RolloutKnobs },
   environment: Environment,
-  hosts: readonly SandboxRow[],
+  hosts: readonly WatchedSandbox[],
 ): Promise<void> {
   const deploy = await db.tx(async (tx) => {
     // One control worker at a time, or two would each queue one.

@@ -1,20 +1,19 @@
 import type { AgentHealth } from "@valet/contracts";
 import {
   type Database,
-  type SandboxRow,
+  type WatchedSandbox,
   addCordon,
-  listActiveForEnvironment,
   listAllowedReleases,
   moveSandbox,
   raiseEpoch,
   removeCordon,
-  sandboxWork,
-  sandboxesUnderDeploy,
+  sandboxIdsInService,
   setReachable,
   setTargetGeneration,
   unreachableHolder,
+  watchedSandboxes,
 } from "@valet/db";
-import { type Drift, type HostDriver, driftOf, mapLimited } from "@valet/rollout";
+import { type Drift, type HostDriver, driftOf } from "@valet/rollout";
 import {
   type Clock,
   type Environment,
@@ -24,6 +23,7 @@ import {
   environments,
 } from "@valet/shared";
 import type { Log } from "../log.ts";
+import { makeAsks } from "./asks.ts";
 import { converge } from "./converge.ts";
 import type { ControlLoop } from "./loop.ts";
 import { makeObservationNotes } from "./observation-notes.ts";
@@ -45,13 +45,6 @@ const silent = { holderKind: "health", holderId: unreachableHolder } as const;
 /** Beside the cordon of silence: it is back, but must not work on the release it came back with. */
 const drifted = { holderKind: "health", holderId: "drift" } as const;
 
-interface Watched {
-  row: SandboxRow;
-  isSessionLive: boolean;
-  isInDeploy: boolean;
-  allowed: readonly string[];
-}
-
 /**
  * Asks every agent how it is. Silent too long: unhealthy, and cordoned in health's own name. Back again: first what it runs is
  * compared with what its environment allows, and only a host that may run what it runs gets its cordon lifted (F28). It never
@@ -63,19 +56,18 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
   const unsoundSince = new Map<string, number>();
   const notes = makeObservationNotes(deps);
 
-  async function watch(watched: Watched, signal: AbortSignal): Promise<boolean> {
-    const { row } = watched;
+  async function watch(row: WatchedSandbox, allowed: readonly string[], signal: AbortSignal): Promise<boolean> {
     const seen = await driver.observe(row.id, signal);
     notes.note(row.id, seen);
     if (seen.ok) {
       silentSince.delete(row.id);
-      const drift = driftOf(seen.value, row.targetGeneration, watched.allowed, row.targetSlots);
+      const drift = driftOf(seen.value, row.targetGeneration, allowed, row.targetSlots);
       // A GH worker that is just being restarted is not worth a word yet.
       if (drift.kind === "unsound" && !lasts(unsoundSince, row.id)) return false;
       if (drift.kind !== "unsound") unsoundSince.delete(row.id);
-      return welcome(deps, watched, seen.value, drift);
+      return welcome(deps, row, seen.value, drift);
     }
-    if (lasts(silentSince, row.id)) await giveUp(deps, watched, seen.error.message);
+    if (lasts(silentSince, row.id)) await giveUp(deps, row, seen.error.message);
     return false;
   }
 
@@ -87,23 +79,24 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
   }
 
   async function round(environment: Environment, signal: AbortSignal): Promise<void> {
-    const rows = await listActiveForEnvironment(db, environment);
-    if (rows.length === 0) return;
+    const ids = await sandboxIdsInService(db, environment);
+    if (ids.length === 0) return;
     const allowed = (await listAllowedReleases(db, environment, "ghosthands")).map((one) => one.imageDigest);
-    const drift: SandboxRow[] = [];
-    for (let from = 0; from < rows.length; from += mostInARow) {
-      const some = rows.slice(from, from + mostInARow);
-      const ids = some.map((row) => row.id);
-      const live = new Set(
-        (await sandboxWork(db, ids, noDeploy, deps.times)).flatMap((one) => (one.isSessionLive ? [one.sandboxId] : [])),
-      );
-      const underDeploy = new Set(await sandboxesUnderDeploy(db, environment));
-      await mapLimited(some, mostAtOnce, async (row) => {
-        const watched = { row, allowed, isSessionLive: live.has(row.id), isInDeploy: underDeploy.has(row.id) };
-        if (await watch(watched, signal)) drift.push(row);
-      });
-      if (from + mostInARow < rows.length) await clock.sleep(everyMs, signal);
+    const drift: WatchedSandbox[] = [];
+    const ask = async (row: WatchedSandbox) => {
+      if (await watch(row, allowed, signal)) drift.push(row);
+    };
+    const perPart = Math.max(smallestPart, Math.ceil(ids.length / mostParts));
+    const asks = makeAsks(mostAtOnce);
+    for (let from = 0; from < ids.length; from += perPart) {
+      // A silent host must not hold up those after it: the next part begins while its answer is waited for.
+      if (from > 0) await clock.sleep(everyMs / partsPerPause, signal);
+      for (const row of await watchedSandboxes(db, ids.slice(from, from + perPart), deps.times)) {
+        await asks.start(() => ask(row));
+      }
+      await notes.flush();
     }
+    await asks.ended();
     await notes.flush();
     if (drift.length > 0) await converge(deps, environment, drift);
   }
@@ -120,37 +113,41 @@ export function watchHealthLoop(deps: WatchHealthDeps): ControlLoop {
 
 /** Hosts asked at the same time. */
 const mostAtOnce = 64;
-/** Hosts asked before a pause of the loop's own length: a fleet of thousands is gone round in some seconds, not in one breath. */
-const mostInARow = 400;
-/** No deploy has this id: of a sandbox's deploys, none is left out. */
-const noDeploy = "00000000-0000-0000-0000-000000000000";
+/** A fleet is asked in parts with short pauses between them: what watches must not take the processor from what works. */
+const smallestPart = 40;
+const mostParts = 50;
+const partsPerPause = 10;
 
-async function giveUp(deps: WatchHealthDeps, { row, isSessionLive }: Watched, why: string): Promise<void> {
+async function giveUp(deps: WatchHealthDeps, row: WatchedSandbox, why: string): Promise<void> {
   if (has(row, silent)) return;
   const reason = `its agent does not answer: ${why}`;
   await deps.db.tx(async (tx) => {
     await addCordon(tx, row.id, { ...silent, reason });
     // A heartbeat of its sandbox worker says that the host itself is there.
-    if (!isSessionLive) await setReachable(tx, row.id, false);
+    if (!row.isSessionLive) await setReachable(tx, row.id, false);
     await moveSandbox(tx, row.id, { to: "unhealthy", reason });
   });
   deps.log.warn({ event: "sandbox_unreachable", sandboxId: row.id, name: row.name, reason: why });
 }
 
 /** Returns true when the host runs what it may not run and needs a deploy of its own. */
-async function welcome(deps: WatchHealthDeps, watched: Watched, health: AgentHealth, drift: Drift): Promise<boolean> {
+async function welcome(
+  deps: WatchHealthDeps,
+  row: WatchedSandbox,
+  health: AgentHealth,
+  drift: Drift,
+): Promise<boolean> {
   const { db } = deps;
-  const { row } = watched;
   if (health.epoch > row.epoch) await raiseEpoch(db, row.id, health.epoch);
   // A deploy that changes this host decides about it; its agent answers, so that deploy may go on.
-  if (watched.isInDeploy) {
+  if (row.isInDeploy) {
     if (has(row, silent)) await db.tx((tx) => removeCordon(tx, row.id, silent));
     return false;
   }
   switch (drift.kind) {
     case "converge":
       await hold(deps, row, drift.reason);
-      await serveAgain(deps, watched, drift);
+      await serveAgain(deps, row, drift);
       return true;
     case "unsound":
       if (row.state === "active") await move(deps, row, "unhealthy", drift.reason);
@@ -158,11 +155,11 @@ async function welcome(deps: WatchHealthDeps, watched: Watched, health: AgentHea
     case "retarget":
       await db.tx((tx) => setTargetGeneration(tx, row.id, drift.generation));
       deps.log.info({ event: "sandbox_retargeted", sandboxId: row.id, generation: drift.generation });
-      await serveAgain(deps, watched, drift);
+      await serveAgain(deps, row, drift);
       return false;
     case "none":
     case "pinned":
-      await serveAgain(deps, watched, drift);
+      await serveAgain(deps, row, drift);
       return false;
     default:
       return assertNever(drift);
@@ -170,31 +167,36 @@ async function welcome(deps: WatchHealthDeps, watched: Watched, health: AgentHea
 }
 
 /** Holds a returned host out of work until it has been converged. Its running tasks go on. */
-async function hold({ db, log }: WatchHealthDeps, row: SandboxRow, reason: string): Promise<void> {
+async function hold({ db, log }: WatchHealthDeps, row: WatchedSandbox, reason: string): Promise<void> {
   if (has(row, drifted)) return;
   await db.tx((tx) => addCordon(tx, row.id, { ...drifted, reason }));
   log.warn({ event: "sandbox_drifted", sandboxId: row.id, name: row.name, reason });
 }
 
-async function serveAgain(deps: WatchHealthDeps, { row, isSessionLive }: Watched, drift: Drift): Promise<void> {
+async function serveAgain(deps: WatchHealthDeps, row: WatchedSandbox, drift: Drift): Promise<void> {
   const { db } = deps;
   if (has(row, silent)) {
     await db.tx((tx) => removeCordon(tx, row.id, silent));
     deps.log.info({ event: "sandbox_back", sandboxId: row.id, name: row.name });
   }
   if (drift.kind !== "converge" && has(row, drifted)) await db.tx((tx) => removeCordon(tx, row.id, drifted));
-  if (!isSessionLive) return;
+  if (!row.isSessionLive) return;
   const reason = drift.kind === "pinned" ? `pinned by hand to ${drift.imageTag}` : "its agent and its session answer";
   const isWaiting = row.state === "provisioning" || row.state === "unhealthy";
   if (isWaiting || (drift.kind === "pinned" && row.stateReason !== reason)) await move(deps, row, "active", reason);
 }
 
-async function move(deps: WatchHealthDeps, row: SandboxRow, to: "active" | "unhealthy", reason: string): Promise<void> {
+async function move(
+  deps: WatchHealthDeps,
+  row: WatchedSandbox,
+  to: "active" | "unhealthy",
+  reason: string,
+): Promise<void> {
   // An operator may have moved it meanwhile: then their word stands.
   const moved = await deps.db.tx((tx) => moveSandbox(tx, row.id, { to, reason, expectedRevision: row.revision }));
   if (moved.ok) deps.log.info({ event: "sandbox_moved", sandboxId: row.id, name: row.name, to, reason });
 }
 
-function has(row: SandboxRow, holder: { holderKind: string; holderId: string }): boolean {
+function has(row: WatchedSandbox, holder: { holderKind: string; holderId: string }): boolean {
   return row.cordons.some((one) => one.holderKind === holder.holderKind && one.holderId === holder.holderId);
 }
