@@ -25,16 +25,21 @@ export function driftOf(
   if (allowed.length === 0 || (health.currentDeploy !== null && health.currentDeploy.endedAt === null)) {
     return { kind: "none" };
   }
-  const serving = health.generations.filter((one) => one.state === "serving");
   const isAllowed = (digest: string | null): boolean => digest !== null && allowed.includes(digest);
-  const sound = serving.filter((one) => one.healthy && isAllowed(one.imageDigest));
-  const isOnTarget = sound.some((one) => one.generation === targetGeneration);
+  let running: AgentGeneration | null = null;
+  let newest: AgentGeneration | null = null;
+  let isOnTarget = false;
+  for (const one of health.generations) {
+    if (one.state !== "serving") continue;
+    running = newerOf(running, one);
+    if (!one.healthy || !isAllowed(one.imageDigest)) continue;
+    newest = newerOf(newest, one);
+    isOnTarget ||= one.generation === targetGeneration;
+  }
   if (isOnTarget && targetSlots === null) return { kind: "none" };
   // A canary ended while the host was away: nobody is left to widen its share.
   if (isOnTarget && targetGeneration !== null) return { kind: "retarget", generation: targetGeneration };
-  const newest = newestOf(sound);
   if (newest) return { kind: "retarget", generation: newest.generation };
-  const running = newestOf(serving);
   if (health.currentDeploy?.pinned && running) return { kind: "pinned", imageTag: running.imageTag };
   if (!running) return { kind: "converge", reason: "it runs no release at all" };
   if (isAllowed(running.imageDigest) || (running.imageDigest === null && isAllowed(running.desiredDigest))) {
@@ -44,6 +49,6 @@ export function driftOf(
   return { kind: "converge", reason: `it runs ${running.imageTag} (${what}), which is not allowed here any more` };
 }
 
-function newestOf(generations: readonly AgentGeneration[]): AgentGeneration | null {
-  return [...generations].sort((a, b) => b.generation - a.generation)[0] ?? null;
+function newerOf(known: AgentGeneration | null, one: AgentGeneration): AgentGeneration {
+  return known === null || one.generation > known.generation ? one : known;
 }

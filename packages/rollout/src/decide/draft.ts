@@ -3,7 +3,7 @@ import { canMove, deployTransitions, hostStepTransitions } from "@valet/shared";
 import type { DeployState, HostStepState } from "@valet/shared";
 import type { CommandDraft, Decision, DeployDocument, HostStep } from "../model.ts";
 import type { EnvironmentFacts, Observation, Observations } from "../observation.ts";
-import { makeObservationFinder, type ObservationFinder } from "./observation-finder.ts";
+import { makePlaceFinder, type PlaceFinder } from "./place-finder.ts";
 import { isSameHost } from "./same-host.ts";
 import { makeWaitingList, type WaitingList } from "./waiting-list.ts";
 
@@ -14,7 +14,7 @@ export interface Draft {
   readonly given: readonly HostStep[];
   readonly facts: EnvironmentFacts;
   readonly sandboxes: readonly Observation[];
-  readonly finder: ObservationFinder;
+  readonly places: PlaceFinder;
   readonly now: number;
   readonly decisions: Decision[];
   readonly waitingOn: WaitingList;
@@ -28,7 +28,7 @@ export function openDraft(deploy: DeployDocument, observations: Observations, no
     given: deploy.hosts,
     facts,
     sandboxes,
-    finder: makeObservationFinder(sandboxes),
+    places: makePlaceFinder(sandboxes.length, (place) => sandboxes[place]?.facts.sandboxId),
     now,
     decisions: [],
     waitingOn: makeWaitingList(),
@@ -88,7 +88,13 @@ export function hostWaits(draft: Draft, host: HostStep, sentence: string): void 
 }
 
 export function observationOf(draft: Draft, host: HostStep): Observation | null {
-  return draft.finder.find(host.sandboxId);
+  return observationAt(draft, host.sandboxId);
+}
+
+/** Null: the sandbox is gone from the database. */
+export function observationAt({ places, sandboxes }: Draft, sandboxId: string): Observation | null {
+  const place = places.find(sandboxId);
+  return place === null ? null : (sandboxes[place] ?? null);
 }
 
 /** The only way a deploy changes its state. An illegal move is a bug, so it throws. */

@@ -1,4 +1,4 @@
-import type { Draft } from "./draft.ts";
+import { observationAt, type Draft } from "./draft.ts";
 import { outOfServiceSteps } from "./hosts.ts";
 
 /** Out of service by our own doing: hosts this deploy holds, and those that any other deploy has cordoned. */
@@ -8,7 +8,7 @@ export function outOfService(draft: Draft): Set<string> {
     if (order === "stop-first" && outOfServiceSteps.includes(step)) out.add(sandboxId);
   }
   const others = draft.facts.deployCordoned.filter((id) => {
-    const observation = draft.finder.find(id);
+    const observation = observationAt(draft, id);
     if (!observation) return true;
     const { cordons } = observation.facts;
     const isOurs = (holderId: string): boolean => holderId === draft.deploy.id;

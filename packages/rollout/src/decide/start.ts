@@ -54,22 +54,27 @@ export function begin(draft: Draft, hosts: HostStep[]): void {
   deploy.hosts = hosts;
   deploy.startedAt = draft.now;
   deploy.engine = { kind: "rolling", failing: null };
-  const planned = new Set(hosts.map((host) => host.sandboxId));
-  const skipsSteps = whySkipsSteps(
-    deploy,
-    draft.sandboxes.filter((one) => planned.has(one.facts.sandboxId)),
-  );
+  const skipsSteps = whySkipsSteps(deploy, observationsOf(draft, hosts));
   Object.assign(deploy.course, freshCourse(), { skipsSteps });
   if (skipsSteps !== null) say(draft, `goes everywhere at once: ${skipsSteps}`);
 }
 
-export function planHosts(draft: Draft): HostStep[] {
-  return draft.sandboxes.filter((one) => isIncluded(draft, one)).map((one) => hostOf(draft, one));
+function observationsOf({ sandboxes }: Draft, hosts: readonly HostStep[]): readonly Observation[] {
+  if (hosts.length === sandboxes.length) return sandboxes;
+  const planned = new Set(hosts.map((host) => host.sandboxId));
+  return sandboxes.filter((one) => planned.has(one.facts.sandboxId));
 }
 
-function isIncluded(draft: Draft, { facts }: Observation): boolean {
-  if (facts.state === "terminating" || facts.state === "terminated") return false;
-  return draft.deploy.sandboxIds === null || draft.deploy.sandboxIds.includes(facts.sandboxId);
+export function planHosts(draft: Draft): HostStep[] {
+  const { sandboxIds } = draft.deploy;
+  const named = sandboxIds && new Set(sandboxIds);
+  const hosts: HostStep[] = [];
+  for (const one of draft.sandboxes) {
+    const { state, sandboxId } = one.facts;
+    if (state === "terminating" || state === "terminated") continue;
+    if (named === null || named.has(sandboxId)) hosts.push(hostOf(draft, one));
+  }
+  return hosts;
 }
 
 /** Hosts that nobody can reach at the start are skipped, with the reason; they are converged when they return. */
@@ -77,6 +82,8 @@ function hostOf(draft: Draft, observation: Observation): HostStep {
   const { facts } = observation;
   const { order, mayOverlap } = draft.deploy.knobs;
   const away = facts.state === "stopped" ? "stopped" : isAway(draft, observation) ? unreachableText(observation) : null;
+  const engine = freshHostEngine();
+  engine.absent = away !== null;
   return {
     sandboxId: facts.sandboxId,
     name: facts.name,
@@ -88,6 +95,6 @@ function hostOf(draft: Draft, observation: Observation): HostStep {
     reportedDigest: null,
     startedAt: null,
     endedAt: away === null ? null : draft.now,
-    engine: { ...freshHostEngine(), absent: away !== null },
+    engine,
   };
 }

@@ -11,13 +11,24 @@ const livingStates: readonly string[] = ["serving", "draining", "warm"];
 export function whySkipsSteps(deploy: DeployDocument, observations: readonly Observation[]): string | null {
   const { imageDigest: digest, knobs } = deploy;
   if (digest === null || knobs.order !== "start-first" || !knobs.mayOverlap) return null;
-  const seen = observations.filter((one) => one.kind === "seen");
-  const living = seen.map(({ health }) =>
-    health.generations.filter((one) => one.imageDigest === digest && livingStates.includes(one.state)),
-  );
-  if (living.length === 0 || living.some((generations) => generations.length === 0)) return null;
-  const isRunningAnyway = living.every((generations) => generations.some((one) => one.state === "serving"));
-  return isRunningAnyway ? null : "its generation is still warm on every host: a rollback inside the rollback window";
+  let isSeen = false;
+  let isRunningAnyway = true;
+  for (const one of observations) {
+    if (one.kind !== "seen") continue;
+    isSeen = true;
+    let lives = false;
+    let serves = false;
+    for (const { imageDigest, state } of one.health.generations) {
+      if (imageDigest !== digest) continue;
+      lives ||= livingStates.includes(state);
+      serves ||= state === "serving";
+    }
+    if (!lives) return null;
+    isRunningAnyway &&= serves;
+  }
+  return isRunningAnyway || !isSeen
+    ? null
+    : "its generation is still warm on every host: a rollback inside the rollback window";
 }
 
 /** Wakes what is warm where the whole deploy is such a rollback, else starts the release anew. */

@@ -100,14 +100,17 @@ function hostBlockers(hosts: readonly PlannedHost[]): Draft[] {
   }
   const waiting = new Map<string, PlannedHost[]>();
   for (const host of hosts) {
-    if (host.action === "wait") waiting.set(host.text, [...(waiting.get(host.text) ?? []), host]);
+    if (host.action !== "wait") continue;
+    const known = waiting.get(host.text);
+    if (known) known.push(host);
+    else waiting.set(host.text, [host]);
   }
   for (const [text, of] of waiting) {
     // One host's own trouble holds up only that host; all of them together hold up the deploy.
     const blocks = of.length === hosts.length;
     found.push({ kind: "host", blocks, text: `${namesOf(of.map((host) => host.step))}: ${text}` });
   }
-  const drifted = hosts.filter((host) => host.notes.some((note) => note.startsWith("drift")));
+  const drifted = hosts.filter(({ notes }) => notes.length > 0 && notes.some((note) => note.startsWith("drift")));
   const [first] = drifted;
   if (first) {
     const text = `${namesOf(drifted.map((host) => host.step))}: ${first.notes.join("; ")}`;

@@ -1,12 +1,12 @@
 import type { DeployPlan, PlanHost } from "@valet/contracts";
-import type { SeenObservation } from "../observation.ts";
 import { blockersOf } from "./blockers.ts";
 import { estimate } from "./estimate.ts";
-import type { OpenTask, PlanInput } from "./plan-input.ts";
+import type { PlanInput } from "./plan-input.ts";
 import { plannedHosts, type PlannedHost } from "./plan-hosts.ts";
 import { planRevision } from "./revision.ts";
 import { risksOf } from "./risks.ts";
 import { taskEnds } from "./task-ends.ts";
+import { tasksByHost } from "./tasks-by-host.ts";
 import { lanesOf, stagesOf, wavesOf } from "./waves.ts";
 
 /**
@@ -23,8 +23,9 @@ export function planDeploy(input: PlanInput): DeployPlan {
   const lanes = lanesOf(planned);
   const waves = wavesOf(stages, lanes);
   const ends = taskEnds(durations.taskMs);
-  const tasksOn = byHost(openTasks);
-  const slots = hosts.reduce((sum, host) => sum + (host.observation?.facts.slots.length ?? 0), 0);
+  const tasks = tasksByHost(hosts, openTasks, now);
+  let slots = 0;
+  for (const host of hosts) slots += host.slots;
   const busyShare = slots === 0 ? 0 : openTasks.length / slots;
   const seed = Number.parseInt(revision.replaceAll("-", "").slice(2, 10), 16);
   const times = estimate({
@@ -32,14 +33,14 @@ export function planDeploy(input: PlanInput): DeployPlan {
     stages,
     lanes,
     durations,
+    hosts,
     ends,
-    tasksOn,
+    tasks,
     busyShare,
-    now,
     seed,
   });
-  const risks = risksOf({ hosts, tasksOn, ends, knobs: deploy.knobs, drainsAt: times.drainsAt, now });
-  const waveOf = new Map(waves.flatMap((wave, place) => wave.hosts.map((host) => [host.step.sandboxId, place + 1])));
+  const risks = risksOf({ hosts, tasks, ends, knobs: deploy.knobs, drainsAt: times.drainsAt });
+  for (const [place, wave] of waves.entries()) for (const host of wave.hosts) host.wave = place + 1;
   return {
     revision,
     plannedAt: new Date(now).toISOString(),
@@ -50,7 +51,7 @@ export function planDeploy(input: PlanInput): DeployPlan {
     previousTag: planned.draft.deploy.previousTag,
     strategy: deploy.knobs.strategy,
     state: deploy.id === "" ? null : deploy.state,
-    hosts: hosts.map((host) => hostView(input, host, waveOf.get(host.step.sandboxId) ?? null)),
+    hosts: hosts.map((host) => hostView(input, host)),
     waves: waves.map(({ stage, hosts: of }, place) => ({
       wave: place + 1,
       text: stage.text,
@@ -79,18 +80,8 @@ export function planDeploy(input: PlanInput): DeployPlan {
   };
 }
 
-function byHost(tasks: readonly OpenTask[]): Map<string, OpenTask[]> {
-  const found = new Map<string, OpenTask[]>();
-  for (const task of tasks) {
-    const known = found.get(task.sandboxId);
-    if (known) known.push(task);
-    else found.set(task.sandboxId, [task]);
-  }
-  return found;
-}
-
-function hostView({ observedAt, now }: PlanInput, host: PlannedHost, wave: number | null): PlanHost {
-  const { step, observation, action, text, notes } = host;
+function hostView({ observedAt, now }: PlanInput, host: PlannedHost): PlanHost {
+  const { step, action, text, notes, tasks, memory, wave } = host;
   const at = observedAt.get(step.sandboxId);
   return {
     sandboxId: step.sandboxId,
@@ -100,18 +91,9 @@ function hostView({ observedAt, now }: PlanInput, host: PlannedHost, wave: numbe
     action,
     text,
     notes,
-    tasks: observation?.facts.openAttempts.length ?? 0,
-    memory: observation?.kind === "seen" ? memoryOf(observation) : null,
+    tasks,
+    memory,
     observedAgoMs: at === undefined ? null : Math.max(0, now - at),
-  };
-}
-
-function memoryOf({ health }: SeenObservation): PlanHost["memory"] {
-  return {
-    totalMb: health.memoryTotalMb,
-    usedMb: health.memoryUsedMb,
-    neededMb: health.admission?.neededMb ?? null,
-    admits: health.admission?.admits ?? null,
   };
 }
 

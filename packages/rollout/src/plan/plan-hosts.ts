@@ -7,7 +7,7 @@ import { mayStart } from "../decide/may-start.ts";
 import { startCommand } from "../decide/wake.ts";
 import { driftOf } from "../drift.ts";
 import type { HostStep } from "../model.ts";
-import type { Observation } from "../observation.ts";
+import type { Observation, SeenObservation } from "../observation.ts";
 import type { PlanInput } from "./plan-input.ts";
 
 export interface PlannedHosts {
@@ -22,7 +22,15 @@ export interface PlannedHost {
   action: PlanHost["action"];
   text: string;
   notes: string[];
+  /** Among the plan's hosts. */
+  place: number;
+  slots: number;
+  tasks: number;
+  memory: PlanHost["memory"];
+  /** From 1; null: it stands in none. */
+  wave: number | null;
 }
+type Chosen = Pick<PlannedHost, "action" | "text">;
 
 const nobodyOut: ReadonlySet<string> = new Set();
 
@@ -36,31 +44,51 @@ export function plannedHosts(input: PlanInput): PlannedHosts {
   const steps = planHosts(draft);
   const impossible = whyImpossible(draft.deploy, steps);
   begin(draft, steps);
-  return { draft, hosts: draft.deploy.hosts.map((step) => plannedHost(draft, step)), impossible };
+  return { draft, hosts: draft.deploy.hosts.map((step, place) => plannedHost(draft, step, place)), impossible };
 }
 
-function plannedHost(draft: Draft, step: HostStep): PlannedHost {
+function plannedHost(draft: Draft, step: HostStep, place: number): PlannedHost {
   const observation = observationOf(draft, step);
   const notes = observation ? notesOf(draft, observation) : [];
-  const skipped = (text: string): PlannedHost => ({ step, observation, action: "skip", text, notes });
+  const { action, text } = choose(draft, step, observation);
+  return {
+    ...{ step, observation, action, text, notes, place, wave: null },
+    slots: observation?.facts.slots.length ?? 0,
+    tasks: observation?.facts.openAttempts.length ?? 0,
+    memory: observation?.kind === "seen" ? memoryOf(observation) : null,
+  };
+}
+
+function memoryOf({ health }: SeenObservation): PlanHost["memory"] {
+  return {
+    totalMb: health.memoryTotalMb,
+    usedMb: health.memoryUsedMb,
+    neededMb: health.admission?.neededMb ?? null,
+    admits: health.admission?.admits ?? null,
+  };
+}
+
+const stopFirst: Chosen = { action: "change", text: "stop-first: cordoned, drained, replaced, verified" };
+const wake: Chosen = { action: "wake", text: "its warm generation serves again" };
+const startFirst: Chosen = {
+  action: "change",
+  text: "start-first: the new generation boots beside the old one and takes its slots as they fall free",
+};
+
+function choose(draft: Draft, step: HostStep, observation: Observation | null): Chosen {
+  const skipped = (text: string): Chosen => ({ action: "skip", text });
   if (step.step === "skipped") return skipped(`left out: ${step.reason}; it is converged when it returns`);
   const noRoom = observation && whyNoRoom(draft, step, observation);
   if (!mayStart(draft, step, observation, nobodyOut)) {
     if (isSkipped(step)) return skipped(`left out: ${step.reason}`);
-    return { step, observation, action: "wait", text: `waits: ${step.reason}`, notes };
+    return { action: "wait", text: `waits: ${step.reason}` };
   }
   if (noRoom) {
     step.order = "stop-first";
-    return { step, observation, action: "change", text: `stop-first, because ${noRoom}: drained first`, notes };
+    return { action: "change", text: `stop-first, because ${noRoom}: drained first` };
   }
-  if (step.order === "stop-first") {
-    return { step, observation, action: "change", text: "stop-first: cordoned, drained, replaced, verified", notes };
-  }
-  if (startCommand(draft, step).kind === "rollback") {
-    return { step, observation, action: "wake", text: "its warm generation serves again", notes };
-  }
-  const text = "start-first: the new generation boots beside the old one and takes its slots as they fall free";
-  return { step, observation, action: "change", text, notes };
+  if (step.order === "stop-first") return stopFirst;
+  return startCommand(draft, step).kind === "rollback" ? wake : startFirst;
 }
 
 const isSkipped = (host: HostStep): boolean => host.step === "skipped" || host.step === "failed";

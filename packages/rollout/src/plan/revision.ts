@@ -19,16 +19,24 @@ export function planRevision({ draft, hosts }: PlannedHosts, blockers: readonly 
   const parts = [
     [deploy.environment, deploy.service, deploy.imageTag, deploy.imageDigest],
     deploy.knobs,
-    hosts.map(({ step }) => step.sandboxId),
-    hosts.map(({ step, action }) => [step.sandboxId, step.order, action]),
+    lists(hosts.map(({ step }) => step.sandboxId)),
+    lists(hosts.map(({ step, action }) => [step.sandboxId, step.order, action])),
     [deploy.previousTag, deploy.previousDigest],
     blockers.filter((one) => one.blocks && one.kind !== "trigger").map(({ kind, text }) => [kind, text]),
   ];
   return [
     "p1",
-    ...parts.map((part) => createHash("sha256").update(canonicalJson(part)).digest("hex").slice(0, 6)),
+    ...parts.map((part) =>
+      createHash("sha256")
+        .update(typeof part === "string" ? part : canonicalJson(part))
+        .digest("hex")
+        .slice(0, 6),
+    ),
   ].join("-");
 }
+
+/** Without objects, whose keys would have to be sorted, any JSON is canonical. */
+const lists = (of: (string | string[])[]): string => JSON.stringify(of);
 
 /** What is another now than when the plan was made, for people; null: nothing. */
 export function planMoved(planned: string, now: string): string | null {

@@ -3,6 +3,7 @@ import { assertNever, type RolloutKnobs } from "@valet/shared";
 import type { PlannedHost } from "./plan-hosts.ts";
 import type { OpenTask } from "./plan-input.ts";
 import type { TaskEnds } from "./task-ends.ts";
+import type { TasksByHost } from "./tasks-by-host.ts";
 
 /** Below this chance a task is not worth a line. */
 const leastChance = 0.05;
@@ -10,30 +11,30 @@ const mostListed = 100;
 
 export interface RiskInput {
   hosts: readonly PlannedHost[];
-  tasksOn: ReadonlyMap<string, readonly OpenTask[]>;
+  tasks: TasksByHost;
   ends: TaskEnds;
   knobs: RolloutKnobs;
-  drainsAt: ReadonlyMap<string, number>;
-  now: number;
+  /** By the host's place in the plan. */
+  drainsAt: Float64Array;
 }
 
 /** Tasks that may outlast the drain deadline of their host, most likely first, with what would be done to them. */
-export function risksOf({ hosts, tasksOn, ends, knobs, drainsAt, now }: RiskInput): {
-  listed: PlanRisk[];
-  total: number;
-} {
-  const found: { task: OpenTask; host: PlannedHost; deadline: number; chance: number }[] = [];
+export function risksOf({ hosts, tasks, ends, knobs, drainsAt }: RiskInput): { listed: PlanRisk[]; total: number } {
+  const { first, ageMs } = tasks;
+  const worst = makeWorst();
+  let total = 0;
   for (const host of hosts) {
     if (host.action === "skip") continue;
-    const deadline = (drainsAt.get(host.step.sandboxId) ?? 0) + knobs.drainTimeoutMs;
-    for (const task of tasksOn.get(host.step.sandboxId) ?? []) {
-      const chance = ends.chanceBeyond(now - task.startedAt, deadline);
-      if (chance >= leastChance) found.push({ task, host, deadline, chance });
+    const deadline = (drainsAt[host.place] ?? 0) + knobs.drainTimeoutMs;
+    for (let place = first[host.place] ?? 0; place < (first[host.place + 1] ?? 0); place += 1) {
+      const chance = ends.chanceBeyond(ageMs[place] ?? 0, deadline);
+      if (chance < leastChance) continue;
+      total += 1;
+      if (worst.takes(chance)) worst.add({ task: tasks.task(place), host, deadline, chance, age: ageMs[place] ?? 0 });
     }
   }
-  found.sort((a, b) => b.chance - a.chance || (a.task.taskId < b.task.taskId ? -1 : 1));
-  const listed = found.slice(0, mostListed).map(({ task, host, deadline, chance }): PlanRisk => {
-    const remaining = (share: number) => Math.round(ends.remaining(now - task.startedAt, task.timeoutMs, share));
+  const listed = worst.list.map(({ task, host, deadline, chance, age }): PlanRisk => {
+    const remaining = (share: number) => Math.round(ends.remaining(age, task.timeoutMs, share));
     return {
       taskId: task.taskId,
       sandboxName: host.step.name,
@@ -43,7 +44,32 @@ export function risksOf({ hosts, tasksOn, ends, knobs, drainsAt, now }: RiskInpu
       then: thenText(knobs, task),
     };
   });
-  return { listed, total: found.length };
+  return { listed, total };
+}
+
+interface Risk {
+  task: OpenTask;
+  host: PlannedHost;
+  deadline: number;
+  chance: number;
+  age: number;
+}
+
+/** The most likely ones, in order: of forty thousand tasks only those are kept that will be listed. */
+function makeWorst() {
+  const list: Risk[] = [];
+  const isBefore = (a: Risk, b: Risk): boolean =>
+    a.chance === b.chance ? a.task.taskId < b.task.taskId : a.chance > b.chance;
+  return {
+    list,
+    takes: (chance: number): boolean => list.length < mostListed || chance >= (list.at(-1)?.chance ?? 0),
+    add(risk: Risk): void {
+      let place = list.length;
+      for (let before = list[place - 1]; before && isBefore(risk, before); before = list[place - 1]) place -= 1;
+      list.splice(place, 0, risk);
+      if (list.length > mostListed) list.pop();
+    },
+  };
 }
 
 function thenText({ drainDeadlineAction }: RolloutKnobs, { requeueable }: OpenTask): string {

@@ -32,6 +32,8 @@ export function taskEnds(taskMs: readonly number[]): TaskEnds {
       return Math.max(0, (sorted[place] ?? longest) - ageMs);
     },
     chanceBeyond(ageMs, ms) {
+      // No task was ever that long; those that have lasted longer already are another matter.
+      if (ageMs < longest && ageMs + ms >= longest) return 0;
       const from = firstAbove(ageMs);
       if (from >= sorted.length) return 1;
       return (sorted.length - firstAbove(ageMs + ms)) / (sorted.length - from);
