@@ -49,7 +49,7 @@ const untilSlotsAreBack = () =>
     { deadlineMs: 60_000 },
   );
 
-/** Waits until so many steps are done, or the task has ended before. */
+/** Waits until so many steps are done, or the task has ended before: by itself, or by a strike at another on the same host. */
 async function untilStep(task: SubmittedTask, steps: number): Promise<void> {
   await waitFor(
     `step ${steps}`,
@@ -58,11 +58,13 @@ async function untilStep(task: SubmittedTask, steps: number): Promise<void> {
         `SELECT state, steps_done FROM tasks WHERE id = $1`,
         [task.taskId],
       );
-      return row && (row.steps_done >= steps || ["completed", "failed"].includes(row.state)) && row.state !== "queued"
+      return row &&
+        (row.steps_done >= steps || ["completed", "failed", "needs_review"].includes(row.state)) &&
+        row.state !== "queued"
         ? true
         : undefined;
     },
-    { everyMs: 10 },
+    { everyMs: 10, deadlineMs: 120_000 },
   );
 }
 
