@@ -62,8 +62,8 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
   let saves = 0;
 
   const held = ledger ?? mapLedger(sandboxes, allowed);
-  // Whoever brings a ledger brings thousands of seeds, and only the engine, which changes no document that it was given.
-  const copy = ledger ? <T>(document: T): T => document : frozenCopy;
+  // Whoever brings a ledger brings thousands of seeds: there not even the proof is paid for.
+  const kept = ledger ? <T>(document: T): T => document : frozen;
   const all = () => [...deploys.values()];
   const isActive = (deploy: DeployDocument) => activeDeployStates.some((state) => state === deploy.state);
   const isBeingApproved = (deploy: DeployDocument) =>
@@ -133,7 +133,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
       deploys.set(deployId, { ...deploy, request: full, revision: deploy.revision + 1 });
     },
     async load(deployId) {
-      return copy(deploys.get(deployId) ?? null);
+      return kept(deploys.get(deployId) ?? null);
     },
     async listOpen() {
       return all()
@@ -158,7 +158,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
       if (!found || found.revision !== expectedRevision || breaksGuard(next, change.writes)) return "lost_race";
       for (const write of change.writes) held.apply(write, next.environment);
       for (const decision of change.decisions) decisions.push({ deployId: next.id, decision });
-      deploys.set(next.id, copy(next));
+      deploys.set(next.id, kept(next));
       saves += 1;
       return "saved";
     },
@@ -170,7 +170,13 @@ const compareNames = new Intl.Collator("en", { numeric: true }).compare;
 
 function mapLedger(sandboxes: Map<string, MemorySandbox>, allowed: Set<string>): SandboxLedger {
   return {
-    sandboxFacts: () => [...sandboxes.values()].map((one) => structuredClone(one)),
+    sandboxFacts: () =>
+      [...sandboxes.values()].map((one) => ({
+        ...one,
+        slots: one.slots.map((slot) => ({ ...slot })),
+        openAttempts: one.openAttempts.map((attempt) => ({ ...attempt })),
+        cordons: one.cordons.map((cordon) => ({ ...cordon })),
+      })),
     allowedDigests: () => [...allowed],
     allows(write) {
       if (write.kind === "claim_epoch") return (sandboxes.get(write.sandboxId)?.epoch ?? 0) < write.epoch;
@@ -223,12 +229,11 @@ function legalMove(from: SandboxState, to: SandboxState): SandboxState {
   return to;
 }
 
-/** Rules that change the document they were given stumble over it, rather than being forgiven. */
-function frozenCopy<T extends DeployDocument | null>(deploy: T): T {
-  const copy = structuredClone(deploy);
-  for (const host of copy?.hosts ?? []) {
+/** Nobody changes a document once it is saved: a rule that does stumbles over it, rather than being forgiven by a copy. */
+function frozen<T extends DeployDocument | null>(deploy: T): T {
+  for (const host of deploy?.hosts ?? []) {
     Object.freeze(host.engine);
     Object.freeze(host);
   }
-  return Object.freeze(copy);
+  return Object.freeze(deploy);
 }

@@ -183,19 +183,19 @@ function healthOf(state: FakeHostState, epoch: number): AgentHealth {
   const serving = state.generations.filter((one) => one.state === "serving");
   const newest = serving.at(-1) ?? null;
   const activeJobs = state.generations.reduce((sum, one) => sum + (one.activeJobs ?? 0), 0);
-  return structuredClone({
+  return {
     ...{ status: "ok" as const, cpu: 0, memoryTotalMb: 4000, memoryUsedMb: 1000, diskTotalGb: 40, diskUsedGb: 4 },
     ...{ adspowerStatus: "stopped" as const, activeProfiles: 0, uptime: 1, version: "fake" },
     activeWorkers: activeJobs,
     generation: newest?.generation ?? null,
     imageTag: newest?.imageTag ?? null,
     imageDigest: newest?.imageDigest ?? null,
-    currentDeploy: state.current,
+    currentDeploy: state.current && { ...state.current, timings: { ...state.current.timings } },
     deploySafe: activeJobs === 0,
     accepting: serving.some((one) => one.accepting),
     epoch,
-    generations: state.generations,
-  });
+    generations: state.generations.map((one) => ({ ...one })),
+  };
 }
 
 /** One driver over many fake hosts. */
