@@ -6,7 +6,7 @@ import type { Sql } from "./sql.ts";
 export interface DeployMeasures {
   /** From the start until no slot of these hosts took new work on another release; null while one still does. */
   newWorkOnNewVersionMs: number | null;
-  /** From the start until the last task on another release had ended; null while one runs. */
+  /** From the start until the last task on another release had ended; null while one runs or may still begin. */
   lastOldTaskEndedMs: number | null;
   tasksLost: number | null;
   minCapacityPct: number | null;
@@ -20,40 +20,46 @@ export async function deployMeasures(sql: Sql, deployId: string): Promise<Deploy
   }
   const sandboxIds = deploy.hosts.map((host) => host.sandboxId);
   const window = { from: deploy.startedAt, to: deploy.endedAt ?? new Date() };
+  const newWorkOnNewVersionMs = await newWorkMs(sql, deploy, sandboxIds);
   return {
-    newWorkOnNewVersionMs: await newWorkMs(sql, deploy, sandboxIds),
-    lastOldTaskEndedMs: await lastOldTaskMs(sql, deploy, sandboxIds),
+    newWorkOnNewVersionMs,
+    // Until then another task may still begin on the other release.
+    lastOldTaskEndedMs: newWorkOnNewVersionMs === null ? null : await lastOldTaskMs(sql, deploy, sandboxIds),
     tasksLost: await tasksLost(sql, deploy, sandboxIds),
     minCapacityPct: await minCapacityPct(sql, { environment: deploy.environment, ...window, sandboxIds }),
   };
 }
 
-/** The end of the last stretch in which a slot of another release was free to take work, or had just been given some. */
+/**
+ * Per host, the end of the last stretch in which a slot of another release was free to take work. Where tasks held the slots when
+ * the host changed over, that end says nothing: a task that ended before then would have made room for more, so the moment at
+ * which the host counted as updated is taken.
+ */
 async function newWorkMs(sql: Sql, deploy: DeployRow, sandboxIds: readonly string[]): Promise<number | null> {
-  const { rows } = await sql.query<{ ms: number | null; isOpen: boolean; hasNew: boolean }>(
+  const { rows } = await sql.query<{ sandboxId: string; ms: number; isOpen: boolean; isHandedFree: boolean }>(
     `WITH stretch AS (
-       SELECT c.state, g.image_digest, c.at, lead(c.at) OVER (PARTITION BY c.sandbox_id, c.index ORDER BY c.at, c.id) AS until
+       SELECT c.sandbox_id, c.state, g.image_digest, c.at, lead(c.at) OVER slot AS until, lead(c.state) OVER slot AS next_state,
+         lead(g.image_digest) OVER slot AS next_digest
        FROM slot_changes c LEFT JOIN generations g ON g.sandbox_id = c.sandbox_id AND g.number = c.generation
-       WHERE c.sandbox_id = ANY ($1::uuid[])),
-     old AS (
-       SELECT * FROM stretch WHERE state IN ('accepting', 'renewing') AND image_digest <> $2
-         AND (until IS NULL OR until > $3) AND ($4::timestamptz IS NULL OR at < $4))
-     SELECT (extract(epoch FROM max(until) - $3) * 1000)::float8 AS ms, coalesce(bool_or(until IS NULL), false) AS "isOpen",
-       EXISTS (SELECT 1 FROM stretch WHERE image_digest = $2 AND state <> 'offline') AS "hasNew"
-     FROM old`,
+       WHERE c.sandbox_id = ANY ($1::uuid[]) WINDOW slot AS (PARTITION BY c.sandbox_id, c.index ORDER BY c.at, c.id))
+     SELECT sandbox_id AS "sandboxId", (extract(epoch FROM max(until) - $3) * 1000)::float8 AS ms,
+       bool_or(until IS NULL) AS "isOpen", bool_or(next_digest = $2 OR next_state = 'offline') AS "isHandedFree"
+     FROM stretch WHERE state IN ('accepting', 'renewing') AND image_digest <> $2
+       AND (until IS NULL OR until > $3) AND ($4::timestamptz IS NULL OR at < $4) GROUP BY sandbox_id`,
     [sandboxIds, deploy.imageDigest, deploy.startedAt, deploy.endedAt],
   );
-  const found = rows[0];
-  if (!found || found.isOpen || !found.hasNew) return null;
-  if (found.ms !== null) return Math.max(0, found.ms);
-  return deploy.previousDigest === null ? firstNewSlotMs(sql, deploy, sandboxIds) : lastUpdatedMs(deploy);
+  if (rows.some((row) => row.isOpen)) return null;
+  const isDone = deploy.hosts.every(({ step }) => step === "updated" || step === "skipped");
+  if (rows.length === 0 && deploy.previousDigest === null && isDone) return firstNewSlotMs(sql, deploy, sandboxIds);
+  const ends = deploy.hosts.map((host) => {
+    const freed = rows.find((row) => row.sandboxId === host.sandboxId);
+    return host.step === "skipped" || freed?.isHandedFree ? (freed?.ms ?? 0) : updatedMs(host, deploy.startedAt);
+  });
+  return ends.some((ms) => ms === null) ? null : Math.max(0, ...ends.map(Number));
 }
 
-/** Every slot was busy all the while: the old release could be given nothing from when the last host counted as updated. */
-function lastUpdatedMs({ hosts, startedAt }: DeployRow): number | null {
-  const taken = hosts.filter((host) => host.step !== "skipped");
-  if (startedAt === null || taken.some((host) => host.step !== "updated" || host.endedAt === null)) return null;
-  return Math.max(0, ...taken.map((host) => (host.endedAt?.getTime() ?? 0) - startedAt.getTime()));
+function updatedMs({ step, endedAt }: DeployRow["hosts"][number], startedAt: Date | null): number | null {
+  return step === "updated" && endedAt !== null && startedAt !== null ? endedAt.getTime() - startedAt.getTime() : null;
 }
 
 /** A fleet that ran nothing before: until its last slot came up on the new release. */

@@ -15,6 +15,7 @@ import type { DeployHostRow, DeployRequest, DeployRow } from "./deploy-row.ts";
 import { releaseByDigest } from "./deploy-extras.ts";
 import { noteReleaseDigest } from "./deploy-facts.ts";
 import { deployMeasures } from "./deploy-measures.ts";
+import { handOverSlots } from "./hand-over.ts";
 import { liveEventsAfter } from "./live-events.ts";
 import { getRelease, upsertRelease } from "./releases.ts";
 import { saveDeploy } from "./save-deploy.ts";
@@ -268,29 +269,76 @@ describe("webhook receipts", () => {
 });
 
 describe("a deploy's measures", () => {
+  const bring = async (sandboxId: string) => {
+    await test.db.query(
+      `INSERT INTO generations (sandbox_id, number, state, image_tag, image_digest, accepting, spare_ready)
+       VALUES ($1, 2, 'serving', 'v2', $2, true, true)`,
+      [sandboxId, testDigest("b")],
+    );
+    await test.db.query("UPDATE sandboxes SET target_generation = 2 WHERE id = $1", [sandboxId]);
+  };
+  const begin = async (hosts: DeployHostRow[]) => {
+    const deploy = await create();
+    const start = { state: "in_progress", imageDigest: testDigest("b"), startedAt: new Date(), hosts } as const;
+    must(await save(deploy, start));
+    const measures = () => deployMeasures(test.db, deploy.id);
+    const update = async (now: DeployHostRow[]) => {
+      const loaded = await loadDeploy(test.db, deploy.id);
+      if (!loaded) throw new Error("the deploy is gone");
+      must(await save(loaded, { hosts: now }));
+    };
+    return { deploy, measures, update, startedAt: start.startedAt };
+  };
+
   it("are recomputed from attempts and slot changes", async () => {
     const box = await fleet.addSandbox({ capacity: 1 });
     await fleet.submit();
     const [ref] = await fleet.run();
     if (!ref) throw new Error("nothing runs");
-    const deploy = await create();
-    const startedAt = new Date();
-    const hosts = [host(box.id)];
-    must(await save(deploy, { state: "in_progress", imageDigest: testDigest("b"), startedAt, hosts }));
-    expect(await deployMeasures(test.db, deploy.id)).toMatchObject({
-      newWorkOnNewVersionMs: null,
-      lastOldTaskEndedMs: null,
-    });
-    await test.db.query(
-      `INSERT INTO generations (sandbox_id, number, state, image_tag, image_digest, accepting, spare_ready)
-       VALUES ($1, 2, 'serving', 'v2', $2, true, true)`,
-      [box.id, testDigest("b")],
-    );
-    await test.db.query("UPDATE sandboxes SET target_generation = 2");
+    const { measures, update } = await begin([host(box.id)]);
+    expect(await measures()).toMatchObject({ newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null });
+    await bring(box.id);
     await test.db.tx((tx) => completeAttempt(tx, box.id, { ...ref, status: "completed" }));
-    const measures = await deployMeasures(test.db, deploy.id);
-    expect(measures).toMatchObject({ tasksLost: 0, minCapacityPct: 100 });
-    expect(measures.newWorkOnNewVersionMs).toBeGreaterThanOrEqual(0);
-    expect(measures.lastOldTaskEndedMs).toBeGreaterThan(0);
+    await update([host(box.id, { step: "updated", endedAt: new Date() })]);
+    const found = await measures();
+    expect(found).toMatchObject({ tasksLost: 0, minCapacityPct: 100 });
+    expect(found.newWorkOnNewVersionMs).toBeGreaterThanOrEqual(0);
+    expect(found.lastOldTaskEndedMs).toBeGreaterThan(0);
+  });
+
+  it("let both clocks run while a host that is all busy still waits its turn", async () => {
+    const idle = await fleet.addSandbox({ capacity: 1 });
+    const busy = await fleet.addSandbox({ capacity: 1 });
+    const { measures, update, startedAt } = await begin([host(idle.id), host(busy.id, { position: 1 })]);
+    await fleet.submit();
+    await fleet.submit();
+    const refs = await fleet.run();
+    const ref = refs.find((one) => one.sandboxId === idle.id);
+    const late = refs.find((one) => one.sandboxId === busy.id);
+    if (!ref || !late) throw new Error("not both run");
+    await bring(idle.id);
+    await test.db.tx((tx) => completeAttempt(tx, idle.id, { ...ref, status: "completed" }));
+    const updated = host(idle.id, { step: "updated", endedAt: new Date() });
+    await update([updated, host(busy.id, { position: 1 })]);
+    expect(await measures()).toMatchObject({ newWorkOnNewVersionMs: null, lastOldTaskEndedMs: null });
+
+    await bring(busy.id);
+    const endedAt = new Date(startedAt.getTime() + 60_000);
+    await update([updated, host(busy.id, { position: 1, step: "updated", endedAt })]);
+    // No old slot was free any more; but until its host counted as updated, one might have been.
+    expect(await measures()).toMatchObject({ newWorkOnNewVersionMs: 60_000, lastOldTaskEndedMs: null });
+    await test.db.tx((tx) => completeAttempt(tx, busy.id, { ...late, status: "completed" }));
+    expect((await measures()).lastOldTaskEndedMs).toBeGreaterThan(0);
+  });
+
+  it("take the moment at which a free slot was handed over", async () => {
+    const box = await fleet.addSandbox({ capacity: 1 });
+    const { measures, update, startedAt } = await begin([host(box.id)]);
+    await bring(box.id);
+    await test.db.tx((tx) => handOverSlots(tx, box.id));
+    await update([host(box.id, { step: "updated", endedAt: new Date(startedAt.getTime() + 60_000) })]);
+    const { newWorkOnNewVersionMs } = await measures();
+    expect(newWorkOnNewVersionMs).toBeGreaterThan(0);
+    expect(newWorkOnNewVersionMs).toBeLessThan(30_000);
   });
 });
