@@ -42,7 +42,7 @@ describe("a canary by hosts", () => {
     expect(steps(world)).toEqual(["updated", "pending", "pending", "pending"]);
     const progress = progressOf(world.deploy("second"), world.clock.now());
     expect(progress).toMatchObject({ phase: "canary", step: 1, stepsTotal: 2, awaitsPromotion: false });
-    expect(progress.text).toContain("canary step 1 of 2: 1 host, 100 % of their tasks, baking until 20");
+    expect(progress.text).toContain("canary step 1 of 2: 1 host, 100 % of its tasks, baking until 20");
     await world.until(() => world.deploy("second").course.step === 1, 5);
     await world.until(() => world.deploy("second").course.bakingSince !== null);
     expect(steps(world)).toEqual(["updated", "updated", "pending", "pending"]);

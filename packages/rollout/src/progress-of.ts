@@ -1,6 +1,6 @@
 import type { DeployProgress } from "@valet/contracts";
 import { hostsOf } from "@valet/shared";
-import { beforePromotion, canaryStep, stepText } from "./decide/canary.ts";
+import { beforePromotion, canaryStep, shareText, stepText } from "./decide/canary.ts";
 import { beforeSwitch } from "./decide/blue-green.ts";
 import { isMoving } from "./decide/hosts.ts";
 import { whyNotPromoted } from "./decide/promote.ts";
@@ -70,8 +70,7 @@ function whereText(deploy: DeployDocument, now: number): string {
   const { hosts, imageTag } = deploy;
   const step = canaryStep(deploy);
   if (step !== null) {
-    const count = hostsOf(step.hosts, hosts.length, 1);
-    const share = `${count} ${count === 1 ? "host" : "hosts"}, ${step.taskSharePct} % of their tasks`;
+    const share = shareText(hostsOf(step.hosts, hosts.length, 1), step);
     return `${stepText(deploy)}: ${share}, ${canaryText(deploy, now)}`;
   }
   if (isBeforeSwitch(deploy)) {

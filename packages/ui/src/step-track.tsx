@@ -58,7 +58,7 @@ export function StepTrack(props: { order: HostOrder; step: HostStepState; hasNew
           <span className={`block h-1.5 rounded-xs ${barLook[stop.mark]}`} />
           <span
             aria-hidden="true"
-            className={`mt-1 block truncate pr-1 text-xs ${stop.mark === "current" ? "font-medium text-ink" : "text-muted"}`}
+            className={`mt-1 block pr-1 text-xs leading-tight ${stop.mark === "current" ? "font-medium text-ink" : "text-muted"}`}
           >
             {words(stop.step)}
           </span>

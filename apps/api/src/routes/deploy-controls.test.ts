@@ -319,7 +319,7 @@ describe("a deploy's view", () => {
     await put(id, { state: "in_progress", engine: engine({ step: 0, analysis, bakingSince: 1 }) });
     const view = await viewOf(id);
     expect(view.progress).toMatchObject({ phase: "canary", step: 1, stepsTotal: 1 });
-    expect(view.progress.text).toContain("25 % of their tasks");
+    expect(view.progress.text).toContain("25 % of its tasks");
     expect(view.analysis).toMatchObject({ verdict: "inconclusive", look: 1 });
   });
 });

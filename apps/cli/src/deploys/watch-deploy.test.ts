@@ -68,11 +68,11 @@ const look = (number: number, bad: number, at: number): DeployView["analysis"] =
   ],
 });
 const canaryCourse = [
-  inCanary("canary step 1 of 2: 1 host, 25 % of their tasks, on the way there"),
-  inCanary("canary step 1 of 2: 1 host, 25 % of their tasks, baking until 2026-11-23T21:00:00.000Z", {
+  inCanary("canary step 1 of 2: 1 host, 25 % of its tasks, on the way there"),
+  inCanary("canary step 1 of 2: 1 host, 25 % of its tasks, baking until 2026-11-23T21:00:00.000Z", {
     analysis: look(1, 0, 1),
   }),
-  inCanary("canary step 1 of 2: 1 host, 25 % of their tasks, waits for promotion", { analysis: look(2, 1, 2) }),
+  inCanary("canary step 1 of 2: 1 host, 25 % of its tasks, waits for promotion", { analysis: look(2, 1, 2) }),
   inCanary("paused: paused by ann (canary step 1 of 2)", {
     state: "paused",
     stateReason: "paused by ann",
@@ -87,10 +87,10 @@ describe("off a terminal", () => {
     const ran = await runValet(watch, { api });
     expect(ran.stdout.split("\n").slice(1, -5)).toEqual([
       "12:00:00  deploy  in_progress  v2 to 2 sandboxes",
-      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of their tasks, on the way there",
-      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of their tasks, baking until 2026-11-23T21:00:00.000Z",
+      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of its tasks, on the way there",
+      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of its tasks, baking until 2026-11-23T21:00:00.000Z",
       "12:00:00  canary  failures 0 of 20 against 0 of 22, p = 0.48, look 1 of 3: no verdict yet",
-      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of their tasks, waits for promotion",
+      "12:00:00  deploy  canary step 1 of 2: 1 host, 25 % of its tasks, waits for promotion",
       "12:00:00  canary  failures 1 of 20 against 0 of 22, p = 0.48, look 2 of 3: no verdict yet",
       "12:00:00  deploy  paused  paused by ann",
     ]);

@@ -75,17 +75,10 @@ function canaryBaking(nowMs: number): DeployView {
     hosts: canaryHosts(nowMs, 2, "2 of 4"),
     decisions: [
       decision(nowMs, 1, 940_000, "operator:acme/jo", "queued -> in_progress: triggered by jo", {}),
-      decision(
-        nowMs,
-        2,
-        900_000,
-        "reconciler",
-        "canary step 1 of 3: 1 host, 25 % of their tasks; bakes for 600000 ms",
-        {
-          step: 1,
-          hosts: 1,
-        },
-      ),
+      decision(nowMs, 2, 900_000, "reconciler", "canary step 1 of 3: 1 host, 25 % of its tasks; bakes for 600000 ms", {
+        step: 1,
+        hosts: 1,
+      }),
       ...fixtureLooks(nowMs, ["going_on", "going_on"]).map((look, index) => lookDecision(nowMs, 4 + index, look)),
       decision(
         nowMs,
@@ -184,7 +177,7 @@ function canaryAsksPerson(nowMs: number): DeployView {
     progress: {
       ...base.progress,
       phase: "canary",
-      text: "canary step 1 of 3: 1 host, 25 % of their tasks, waits for promotion",
+      text: "canary step 1 of 3: 1 host, 25 % of its tasks, waits for promotion",
       step: 1,
       stepsTotal: 3,
       bakeEndsAt: new Date(nowMs - 40_000).toISOString(),

@@ -15,6 +15,11 @@ export function stepText({ knobs, course }: Pick<DeployDocument, "knobs" | "cour
   return `canary step ${course.step + 1} of ${knobs.canarySteps.length}`;
 }
 
+/** `1 host, 25 % of its tasks`. */
+export function shareText(hosts: number, { taskSharePct }: CanaryStep): string {
+  return hosts === 1 ? `1 host, ${taskSharePct} % of its tasks` : `${hosts} hosts, ${taskSharePct} % of their tasks`;
+}
+
 /** How many hosts, counted from the first that is not skipped, may have the release by now. */
 export function reachOf(deploy: DeployDocument): number {
   const step = canaryStep(deploy);
@@ -76,8 +81,10 @@ function beginBake(draft: Draft, step: CanaryStep, hosts: number): number {
     deploy.course.analysis = { since: now, results: [] };
     deploy.course.watchedSince = now;
   }
-  const share = `${hosts} ${hosts === 1 ? "host" : "hosts"}, ${step.taskSharePct} % of their tasks`;
-  say(draft, `${stepText(deploy)}: ${share}; bakes for ${step.bakeMs} ms`, { step: deploy.course.step + 1, hosts });
+  say(draft, `${stepText(deploy)}: ${shareText(hosts, step)}; bakes for ${step.bakeMs} ms`, {
+    step: deploy.course.step + 1,
+    hosts,
+  });
   return now;
 }
 
