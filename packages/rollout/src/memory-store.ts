@@ -4,7 +4,7 @@ import type { AnalysisArms } from "./analysis/model.ts";
 import { isAnalysing, type Decision, type DeployDocument, type DeployRequest } from "./model.ts";
 import type { EnvironmentFacts, SandboxFacts } from "./observation.ts";
 import { inFlightSteps } from "./decide/hosts.ts";
-import type { DeployStore } from "./store.ts";
+import { hasMiscounted, takesService, type DeployStore } from "./store.ts";
 
 /** A sandbox as the memory store holds it: the facts, without what is derived from deploys. */
 export type MemorySandbox = Omit<SandboxFacts, "otherDeploys"> & { environment: string };
@@ -12,11 +12,11 @@ export type MemorySandbox = Omit<SandboxFacts, "otherDeploys"> & { environment: 
 /** Where a memory store finds and changes its sandboxes: maps of its own, or the simulator's task store. */
 export interface SandboxLedger {
   /** Every sandbox as it is now; the caller may keep what it gets. */
-  sandboxFacts(): MemorySandbox[];
-  allowedDigests(environment: string): string[];
+  sandboxFacts(service?: string): MemorySandbox[];
+  allowedDigests(environment: string, service?: string): string[];
   /** False: an epoch that is not newer, or a state that has moved. */
   allows(write: Write): boolean;
-  apply(write: Write, environment: string): void;
+  apply(write: Write, environment: string, service?: string): void;
 }
 
 export interface MemoryStore extends DeployStore {
@@ -87,10 +87,8 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
       newerQueuedId:
         queued.filter((one) => order.indexOf(one.id) > place && one.sandboxIds === null).at(-1)?.id ?? null,
       lastCompleted: completed ? { tag: completed.imageTag, digest: completed.imageDigest ?? "" } : null,
-      allowedDigests: held.allowedDigests(deploy.environment).sort(),
-      deployCordoned: everywhere
-        .filter((one) => one.cordons.some((cordon) => cordon.holderKind === "deploy"))
-        .map((one) => one.sandboxId),
+      allowedDigests: held.allowedDigests(deploy.environment, deploy.service).sort(),
+      deployCordoned: cordonedByDeploys(everywhere),
       samples: isAnalysing(deploy) ? rules.samplesOf(deploy) : null,
       approvals: approvals.get(deploy.id) ?? [],
       requiredApprovals: rules.requiredApprovals,
@@ -141,7 +139,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
         .map((one) => one.id);
     },
     async facts(deploy) {
-      const everywhere = held.sandboxFacts();
+      const everywhere = held.sandboxFacts(deploy.service);
       const inEnvironment = everywhere.filter((one) => one.environment === deploy.environment);
       return {
         environment: environmentFacts(deploy, everywhere),
@@ -156,7 +154,8 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
     async save(next, expectedRevision, change) {
       const found = deploys.get(next.id);
       if (!found || found.revision !== expectedRevision || breaksGuard(next, change.writes)) return "lost_race";
-      for (const write of change.writes) held.apply(write, next.environment);
+      if (takesService(change) && hasMiscounted(change, cordonedByDeploys(held.sandboxFacts()))) return "lost_race";
+      for (const write of change.writes) held.apply(write, next.environment, next.service);
       for (const decision of change.decisions) decisions.push({ deployId: next.id, decision });
       deploys.set(next.id, kept(next));
       saves += 1;
@@ -167,6 +166,9 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
 
 /** As the real store orders hosts: sandbox-2 before sandbox-10. */
 const compareNames = new Intl.Collator("en", { numeric: true }).compare;
+
+const cordonedByDeploys = (everywhere: readonly MemorySandbox[]): string[] =>
+  everywhere.filter((one) => one.cordons.some((cordon) => cordon.holderKind === "deploy")).map((one) => one.sandboxId);
 
 function mapLedger(sandboxes: Map<string, MemorySandbox>, allowed: Set<string>): SandboxLedger {
   return {

@@ -3,6 +3,21 @@ import type { Seen } from "./history/journal.ts";
 import type { Decision, DeployDocument } from "./model.ts";
 import type { EnvironmentFacts, SandboxFacts } from "./observation.ts";
 
+type Change = { writes: readonly Write[]; seen?: Seen };
+
+/** It takes at least one host out of service. */
+export const takesService = ({ writes }: Change): boolean => writes.some((write) => write.kind === "cordon");
+
+/**
+ * Whoever takes a host out of service counted those that deploys hold already: when others have taken or freed some since, it must
+ * count again, or two deploys at once would hold more than either may. `held`: ids of sandboxes with a deploy's cordon now.
+ */
+export function hasMiscounted({ seen }: Change, held: readonly string[]): boolean {
+  if (!seen) return false;
+  const counted = seen.observations.environment.deployCordoned;
+  return counted.length !== held.length || held.some((id) => !counted.includes(id));
+}
+
 /** Where deploys live. Postgres in production, memory in tests; one conformance suite for both (testing/store-conformance.ts). */
 export interface DeployStore {
   load(deployId: string): Promise<DeployDocument | null>;

@@ -1,9 +1,9 @@
 import { hostsOf } from "@valet/shared";
 import type { HostStep } from "../model.ts";
-import type { Observation } from "../observation.ts";
+import { isCordonedBy, type Observation } from "../observation.ts";
 import { whyNoRoom } from "./admission.ts";
 import { isAway, unreachableText } from "./answered.ts";
-import { hostWaits, type Draft } from "./draft.ts";
+import { hostWaits, observationOf, type Draft } from "./draft.ts";
 import { failHost, giveUpAbsent } from "./progress.ts";
 
 /** `turn`: somebody else's move. `own`: its own trouble; it is left out after a while. `room`: fails after the progress deadline. */
@@ -53,6 +53,12 @@ function blockerOf(draft: Draft, host: HostStep, observation: Observation, out: 
   return serviceBlocker(draft, host, noRoom, out);
 }
 
+/** Health checks hold it because it runs what it may not run: nobody misses it while it is replaced. */
+function isIdleAnyway(draft: Draft, host: HostStep): boolean {
+  const facts = observationOf(draft, host)?.facts;
+  return facts !== undefined && isCordonedBy(facts, "health", "drift") && facts.openAttempts.length === 0;
+}
+
 /** What stands against taking the host out of service, as stop-first does. */
 function serviceBlocker(draft: Draft, host: HostStep, noRoom: string | null, out: ReadonlySet<string>): Blocker | null {
   const { knobs, hosts } = draft.deploy;
@@ -60,6 +66,7 @@ function serviceBlocker(draft: Draft, host: HostStep, noRoom: string | null, out
   if (noRoom !== null && knobs.strategy === "blue-green") {
     return { text: `${noRoom}, and blue-green needs room for both releases`, kind: "room" };
   }
+  if (isIdleAnyway(draft, host)) return null;
   if (noRoom !== null && most === 0) {
     return { text: `${noRoom}, and stop-first would take it out of service, where maxUnavailable is 0`, kind: "room" };
   }

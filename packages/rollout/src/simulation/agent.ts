@@ -191,7 +191,7 @@ function end(world: World, host: SimHost, order: { generation: number; force: bo
 }
 
 /** What the agent says of its host; each answer a copy, for it travels. Made thousands of times a story, so nothing fancy. */
-export function healthOf(host: SimHost): AgentHealth {
+export function healthOf(host: SimHost, nowMs = 0): AgentHealth {
   const generations: AgentGeneration[] = [];
   let newest: AgentGeneration | null = null;
   let activeWorkers: number | null = 0;
@@ -224,7 +224,17 @@ export function healthOf(host: SimHost): AgentHealth {
     accepting: isAnyAccepting,
     epoch: host.ledger.current(),
     generations,
+    ...(host.rooms === undefined ? {} : { admission: admissionOf(host, host.rooms, nowMs) }),
   };
+}
+
+/** What one more generation takes. */
+const neededMb = 500;
+
+function admissionOf(host: SimHost, rooms: number, nowMs: number): NonNullable<AgentHealth["admission"]> {
+  const taken = host.generations.filter(isAlive).length;
+  const freeMb = nowMs < host.memoryFullUntilMs ? 0 : Math.max(0, rooms + 1 - taken) * neededMb;
+  return { admits: freeMb >= neededMb, neededMb, freeMb };
 }
 
 function viewOf(host: SimHost, one: SimGeneration): AgentGeneration {

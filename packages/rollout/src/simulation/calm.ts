@@ -24,7 +24,10 @@ export function tendCalm(world: World): void {
     if (deploy.request !== null || world.nowMs < world.script.calmAtMs + 20_000) continue;
     const asks = world.calmAsks.get(deploy.id) ?? 0;
     const kind = askedInCalm(deploy, asks);
-    if (kind === null) continue;
+    if (kind === null) {
+      if (deploy.state === "queued") world.calmAsks.set(deploy.id, asks + 1);
+      continue;
+    }
     world.calmAsks.set(deploy.id, asks + 1);
     askOf(world, deploy, kind);
   }
@@ -32,6 +35,8 @@ export function tendCalm(world: World): void {
 
 /** First on with it, then on in spite of its analysis, then no more of it. */
 function askedInCalm({ state, waitingOn }: DeployDocument, asks: number): DeployActionName | null {
+  // Nobody else can help it: a release that needs what is gone, or whose own way back needs what it takes away.
+  if (state === "queued" && waitingOn.some((text) => /^migration/.test(text))) return asks < 4 ? null : "abort";
   if (state === "rollback_paused") return asks === 0 ? "resume" : "abort";
   if (state === "paused") return (["resume", "promote"] as const)[asks] ?? "abort";
   return state === "in_progress" && waitingOn.some((text) => /promote/.test(text)) ? "promote" : null;

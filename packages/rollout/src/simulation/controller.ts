@@ -1,3 +1,6 @@
+import { migrate } from "./database.ts";
+import { sideSandboxes, sideService } from "./side-service.ts";
+import type { SimHost } from "./sim-host.ts";
 import type { Clock } from "@valet/shared";
 import type { HostDriver } from "../driver.ts";
 import { makeReconcile, type Reconcile } from "../reconcile.ts";
@@ -7,7 +10,7 @@ import type { HealthWatch } from "./health-watch.ts";
 import { makeHealthWatch } from "./health-watch.ts";
 import { makeSimDriver } from "./network.ts";
 import { expireAll, assignAll } from "./task-loops.ts";
-import { epochMs, type World } from "./world.ts";
+import { epochMs, wallMs, type World } from "./world.ts";
 
 export type CrashPoint = "crash-before-save" | "crash-after-save" | "crash-between-effects";
 
@@ -70,8 +73,11 @@ function live(world: World, controller: SimController, life: number): void {
       }),
   };
   const store = mortalStore(world, controller, isAlive);
-  const driver = mortalDriver(world, controller, isAlive);
-  const reconcile = makeReconcile({ store, driver, clock });
+  const reconcileOn = (hosts: ReadonlyMap<string, SimHost>) =>
+    makeReconcile({ store, driver: mortalDriver(world, controller, isAlive, { hosts, clock }), clock });
+  const [main, side] = [reconcileOn(world.hosts), reconcileOn(world.sides)];
+  const reconcile: Reconcile = (id, signal) =>
+    (world.store.deploys.get(id)?.service === sideService ? side : main)(id, signal);
   const health = makeHealthWatch(world, clock);
   let isBusy = false;
   const tick = (): void => {
@@ -141,8 +147,13 @@ function mortalStore(world: World, controller: SimController, isAlive: () => boo
       if (outcome === "saved" && before) {
         for (const { summary } of change.decisions) world.tell(controller.name, `${next.id}: ${summary}`);
         if (hasMoved(before, next)) world.movedAtMs = world.nowMs;
-        const saved = { before, next, writes: change.writes, decisions: change.decisions };
-        world.laws.saved(world, { ...saved, hosts: world.hosts, sandboxes: world.tasks.sandboxes });
+        if (before.startedAt === null && next.startedAt !== null) migrate(world, next);
+        const { writes, decisions, seen } = change;
+        const isSide = next.service === sideService;
+        const hosts = isSide ? world.sides : world.hosts;
+        const sandboxes = isSide ? sideSandboxes(world) : world.tasks.sandboxes;
+        const now = seen?.now ?? wallMs(world);
+        world.laws.saved(world, { before, next, writes, decisions, hosts, sandboxes, now });
         if (strike(controller, "crash-after-save")) return never();
       }
       return isAlive() ? outcome : never();
@@ -165,8 +176,13 @@ function strike(controller: SimController, point: CrashPoint): boolean {
   return true;
 }
 
-function mortalDriver(world: World, controller: SimController, isAlive: () => boolean): HostDriver {
-  const driver = makeSimDriver(world, isAlive);
+function mortalDriver(
+  world: World,
+  controller: SimController,
+  isAlive: () => boolean,
+  to: { hosts: ReadonlyMap<string, SimHost>; clock: Clock },
+): HostDriver {
+  const driver = makeSimDriver(world, isAlive, to);
   /** Dies with the command sent: the rest of the pass never happens. */
   const sent =
     <A extends unknown[], R>(send: (...args: A) => Promise<R>) =>

@@ -12,9 +12,11 @@ export function doDeed(world: World, deed: Deed): void {
   world.coverage.met(deed.kind, world.store.deploys.values(), host);
   switch (deed.kind) {
     case "new-deploy": {
-      const { tag, knobs, awaits } = deed;
-      const state = awaits === "nothing" ? "queued" : awaits === "trigger" ? "awaiting_trigger" : "awaiting_approval";
-      addDeploy(world, tag, knobs as RolloutKnobs, { state, analysis: simAnalysis });
+      const { tag, knobs, awaits, service = "ghosthands", createdBy = "admin" } = deed;
+      const asks = { nothing: "queued", trigger: "awaiting_trigger", approval: "awaiting_approval" } as const;
+      const isHeld = awaits === "nothing" && (world.script.approvals ?? 0) > 0;
+      const state = isHeld ? "awaiting_approval" : asks[awaits];
+      addDeploy(world, tag, knobs as RolloutKnobs, { state, analysis: simAnalysis, createdBy, service });
       return;
     }
     case "cordon":
@@ -35,7 +37,7 @@ export function doDeed(world: World, deed: Deed): void {
       return;
     }
     default:
-      ask(world, deed.kind);
+      ask(world, deed.kind, deed.by);
   }
 }
 
@@ -62,28 +64,30 @@ function submit(world: World, task: Extract<Deed, { kind: "submit-tasks" }>["tas
 }
 
 /** Asks it of the newest deploy that may be asked, else of the newest at all. */
-export function ask(world: World, kind: DeployActionName): void {
+export function ask(world: World, kind: DeployActionName, by = operator): void {
   const all = [...world.store.deploys.values()].reverse();
   const fitting = all.find((one) => canDeployAction(kind, one.state) && one.state !== "completed");
   if (!fitting && kind === "rollback") return rollBackCompleted(world, all);
   const deploy = fitting ?? (world.random.chance(0.2) ? all[0] : undefined);
   if (!deploy || deploy.request !== null) return;
-  askOf(world, deploy, kind);
+  askOf(world, deploy, kind, by);
 }
 
-export function askOf(world: World, deploy: DeployDocument, kind: DeployActionName): void {
-  world.tell(operator, `asks to ${kind} ${deploy.id} (${deploy.state})`);
+export function askOf(world: World, deploy: DeployDocument, kind: DeployActionName, by = operator): void {
+  world.tell(by, `asks to ${kind} ${deploy.id} (${deploy.state})`);
   if (kind === "resume" || kind === "retry" || kind === "promote") world.laws.wavedOn(deploy.id);
   if (kind === "approve") {
     const approvals = world.store.approvals.get(deploy.id) ?? [];
-    world.store.approvals.set(deploy.id, [...approvals, { actor: operator, at: world.nowMs }]);
+    world.store.approvals.set(deploy.id, [...approvals, { actor: by, at: world.nowMs }]);
+    world.laws.approved(deploy.id, by);
   }
-  world.store.request(deploy.id, { kind, actor: operator, reason: "" });
+  world.store.request(deploy.id, { kind, actor: by, reason: "" });
 }
 
 /** A completed deploy is not reopened: its rollback is a new deploy of the release before. */
 function rollBackCompleted(world: World, all: readonly DeployDocument[]): void {
   const done = all.find((one) => one.state === "completed" && one.previousTag !== null && one.previousDigest !== null);
   if (!done || done.previousTag === null) return;
-  addDeploy(world, done.previousTag, done.knobs, { imageDigest: done.previousDigest });
+  const { knobs, service, previousTag, previousDigest: imageDigest } = done;
+  addDeploy(world, previousTag, knobs, { imageDigest, service, ignoreFreeze: true });
 }

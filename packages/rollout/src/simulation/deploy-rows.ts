@@ -15,7 +15,13 @@ export function addDeploy(world: World, tag: string, knobs: RolloutKnobs, more: 
 /** The newest deploy that completed on the whole environment. */
 export function lastCompleted(world: World): DeployDocument | undefined {
   return [...world.store.deploys.values()]
-    .filter((one) => one.state === "completed" && one.sandboxIds === null && one.imageDigest !== null)
+    .filter(
+      (one) =>
+        one.service === "ghosthands" &&
+        one.state === "completed" &&
+        one.sandboxIds === null &&
+        one.imageDigest !== null,
+    )
     .sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0))[0];
 }
 
@@ -29,7 +35,7 @@ const againAfterMs = 60_000;
 export function queueConverge(world: World, hosts: readonly string[]): void {
   const all = [...world.store.deploys.values()];
   const last = lastCompleted(world);
-  if (!last || all.some(isOpen)) return;
+  if (!last || all.some((one) => isOpen(one) && one.service === "ghosthands")) return;
   const due = hosts.filter(
     (name) => world.nowMs - (world.convergedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) >= againAfterMs,
   );

@@ -6,6 +6,7 @@ import {
   type RolloutKnobs,
 } from "@valet/shared";
 import { simTimes } from "./deploy-rows.ts";
+import { withConditions } from "./draw-conditions.ts";
 import { makeRandom, type Random } from "./random.ts";
 import {
   faultKinds,
@@ -48,7 +49,7 @@ export function drawScript(seed: number, { hosts }: DrawOptions = {}): Script {
       deploys.map((one) => one.atMs),
     ),
   ];
-  return {
+  const script: Script = {
     version: 1,
     seed,
     environment: random.chance(0.7) ? "staging" : "production",
@@ -60,6 +61,7 @@ export function drawScript(seed: number, { hosts }: DrawOptions = {}): Script {
     calmAtMs: activeMs + 20_000,
     happenings: happenings.sort((a, b) => a.atMs - b.atMs),
   };
+  return withConditions(random.fork("conditions"), script, activeMs);
 }
 
 function drawReleases(random: Random): Script["releases"] {
@@ -162,6 +164,9 @@ const ofControl: readonly FaultKind[] = [
   ...(["second-controller", "slow-store", "jump-controller-clock", "move-tag"] as const),
 ];
 
+/** What strikes any fleet; the others are drawn where hosts have what they strike. */
+const anywhere = faultKinds.filter((kind) => kind !== "fill-memory" && kind !== "lose-connection");
+
 function drawFaults(random: Random, hosts: readonly string[], deploysAtMs: readonly number[]): Happening[] {
   // Some seeds are quiet, so that what breaks there needs no fault at all.
   const count = random.pick([0, 2, 4, 6, 8, 10, 14]);
@@ -169,7 +174,7 @@ function drawFaults(random: Random, hosts: readonly string[], deploysAtMs: reado
     // Half of them while a deploy has just begun, which is when there is most to break.
     const near = random.pick(deploysAtMs) + random.int(1_000, 30_000);
     const atMs = random.chance(0.5) ? near : random.int(1_000, activeMs);
-    return drawFault(random, random.pick(faultKinds), atMs, hosts);
+    return drawFault(random, random.pick(anywhere), atMs, hosts);
   });
 }
 

@@ -1,9 +1,10 @@
+import { resumeSide, stopSide } from "./side-service.ts";
 import { nextBoot } from "./generations.ts";
 import { restartWorker } from "./gh-worker.ts";
 import { runProcedure } from "./procedures.ts";
 import { heartbeat } from "./sandbox-worker.ts";
 import type { Fault } from "./script.ts";
-import { freshDisk, isAlive, isRunning, type SimHost } from "./sim-host.ts";
+import { freshDisk, isAlive, isRunning, soundLink, type SimHost } from "./sim-host.ts";
 import { digestOf, type World } from "./world.ts";
 
 /** Makes one thing go wrong, and right again once its time is over. */
@@ -48,7 +49,7 @@ function strikeControl(world: World, fault: Fault): void {
 /** Every tag but the first points at a new build from now on. */
 function moveTags(world: World): void {
   for (const [tag, release] of [...world.registry]) {
-    if (world.store.deploys.get("d0")?.imageTag === tag) continue;
+    if (["d0", "w0"].some((id) => world.store.deploys.get(id)?.imageTag === tag)) continue;
     world.tagMoves += 1;
     const moved = { ...release, digest: digestOf(tag, world.tagMoves) };
     world.registry.set(tag, moved);
@@ -58,7 +59,12 @@ function moveTags(world: World): void {
 
 function strikeHost(world: World, host: SimHost, { kind, forMs }: Fault): void {
   const { link } = host;
-  const until = (mend: () => void): void => world.after(forMs, mend);
+  host.changedAtMs = world.nowMs;
+  const until = (mend: () => void): void =>
+    world.after(forMs, () => {
+      host.changedAtMs = world.nowMs;
+      mend();
+    });
   switch (kind) {
     case "cut-to-host":
       link.toHost = false;
@@ -67,8 +73,10 @@ function strikeHost(world: World, host: SimHost, { kind, forMs }: Fault): void {
       link.fromHost = false;
       return until(() => void (link.fromHost = true));
     case "cut-both":
-      Object.assign(link, { toHost: false, fromHost: false, workerToApi: false });
-      return until(() => void Object.assign(link, { toHost: true, fromHost: true, workerToApi: true }));
+      Object.assign(link, { toHost: false, fromHost: false, workerToApi: false, isDialled: false });
+      return until(
+        () => void Object.assign(link, { toHost: true, fromHost: true, workerToApi: true, isDialled: true }),
+      );
     case "cut-worker-from-api":
       link.workerToApi = false;
       return until(() => void (link.workerToApi = true));
@@ -94,6 +102,12 @@ function strikeHost(world: World, host: SimHost, { kind, forMs }: Fault): void {
       if (one && host.isUp) restartWorker(world, host, one, nextBoot(host), Math.min(forMs, 4_000));
       return;
     }
+    case "lose-connection":
+      link.isDialled = false;
+      return until(() => void (link.isDialled = true));
+    case "fill-memory":
+      host.memoryFullUntilMs = world.nowMs + forMs;
+      return;
     case "pull-fails":
       host.pullsFailUntilMs = world.nowMs + forMs;
       return;
@@ -120,12 +134,14 @@ function loseHost(world: World, host: SimHost, isDiskLost: boolean, forMs: numbe
   host.isUp = false;
   host.life += 1;
   host.procedureToken += 1;
+  stopSide(world, host);
   host.sessionId = null;
   const interrupted = [...host.attempts.values()].filter((attempt) => !attempt.isOver);
   for (const attempt of interrupted) attempt.isOver = true;
   world.after(forMs, () => {
     host.isUp = true;
     host.isAgentUp = true;
+    host.changedAtMs = world.nowMs;
     world.tell(host.name, isDiskLost ? "is back with an empty disk" : "is back");
     if (isDiskLost) Object.assign(host, freshDisk(), { isStopping: false, afterProcedure: null });
     else {
@@ -135,6 +151,7 @@ function loseHost(world: World, host: SimHost, isDiskLost: boolean, forMs: numbe
       }
     }
     runProcedure(world, host);
+    resumeSide(world, host, isDiskLost);
     heartbeat(world, host);
   });
 }
@@ -144,8 +161,11 @@ function killAgent(world: World, host: SimHost, forMs: number): void {
   if (!host.isAgentUp) return;
   host.isAgentUp = false;
   host.procedureToken += 1;
+  stopSide(world, host);
   world.after(forMs, () => {
     host.isAgentUp = true;
+    host.changedAtMs = world.nowMs;
+    if (host.isUp) resumeSide(world, host);
     if (host.isUp && isRunning(host.procedure)) runProcedure(world, host);
   });
 }
@@ -153,9 +173,9 @@ function killAgent(world: World, host: SimHost, forMs: number): void {
 /** From now on nothing is wrong any more: links stand, machines and processes run, clocks stand as they are. */
 export function mendAll(world: World): void {
   for (const host of world.hosts.values()) {
-    host.link = { toHost: true, fromHost: true, workerToApi: true, extraDelayMs: 0, jitterMs: 0, duplicates: false };
-    Object.assign(host, { pullsFailUntilMs: 0, liesUntilMs: 0 });
-    for (const one of host.generations) {
+    host.link = soundLink();
+    Object.assign(host, { pullsFailUntilMs: 0, liesUntilMs: 0, memoryFullUntilMs: 0, changedAtMs: world.nowMs });
+    for (const one of [...host.generations, ...(world.sides.get(host.name)?.generations ?? [])]) {
       // What was started while its host lied is what it said it was, all the time.
       if (isAlive(one) && one.reports === `sha256:${"f".repeat(64)}` && isLied(world, one.digest))
         one.reports = one.digest;

@@ -37,7 +37,7 @@ export function makeHealthWatch(world: World, clock: Clock): HealthWatch {
       return false;
     }
     silentSince.delete(host.name);
-    const health = healthOf(host);
+    const health = healthOf(host, world.nowMs);
     const allowed = world.tasks.allowedDigests(world.script.environment);
     const drift = driftOf(health, sandbox.target, allowed);
     if (drift.kind === "unsound" && !lasts(unsoundSince, host.name)) return false;

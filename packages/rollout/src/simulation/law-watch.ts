@@ -4,6 +4,15 @@ import type { CommandTo } from "../driver.ts";
 import type { DeployDocument } from "../model.ts";
 import { deployLaws, type Saved } from "./laws/deploy-laws.ts";
 import {
+  approvedByOthers,
+  freezeKept,
+  memoryHolds,
+  oneChangeAtATime,
+  shapeStands,
+  sharedUnavailable,
+  takenIdle,
+} from "./laws/condition-laws.ts";
+import {
   epochOrder,
   noTaskKilled,
   oneWarmGeneration,
@@ -22,7 +31,9 @@ export interface LawWatch {
   broken(world: World, law: LawName, what: string | null): void;
   /** After every event. */
   look(world: World): void;
-  saved(world: World, saved: Saved): void;
+  /** `now`: by the clock of whoever decided it. */
+  saved(world: World, saved: Saved & { now: number }): void;
+  approved(deployId: string, actor: string): void;
   settled(world: World, deploy: DeployDocument): void;
   obeyed(world: World, host: SimHost, to: CommandTo, kind: string): void;
   started(world: World, host: SimHost, one: SimGeneration, behaviour: ReleaseBehaviour): void;
@@ -44,6 +55,9 @@ export function makeLawWatch(): LawWatch {
   const touched = new Map<string, Set<string>>();
   const waves = new Map<string, number>();
   const byOperator = new Set<string>();
+  const approvers = new Map<string, Set<string>>();
+  /** Hosts that health checks held out of service when a deploy took them: nobody misses those. */
+  const idle = new Set<string>();
 
   function broken(world: World, law: LawName, what: string | null): void {
     if (what === null) return;
@@ -63,16 +77,25 @@ export function makeLawWatch(): LawWatch {
         if (!sandbox) continue;
         broken(world, "slotsWithinCapacity", slotsWithinCapacity(host, sandbox));
         broken(world, "oneWarmGeneration", oneWarmGeneration(host));
+        if (hasMigrations(world)) broken(world, "shapeStands", shapeStands(world, host));
         if (byOperator.has(host.name) && !sandbox.cordons.some((one) => one.holderKind === "operator")) {
           byOperator.delete(host.name);
           broken(world, "cordonOfAnother", `the operator's cordon of ${host.name} is gone`);
         }
       }
-      broken(world, "maxUnavailable", tooManyDown(world));
+      for (const side of world.sides.values()) broken(world, "oneWarmGeneration", oneWarmGeneration(side));
+      broken(world, "maxUnavailable", tooManyDown(world, idle));
     },
     saved(world, saved) {
       for (const [name, law] of Object.entries(deployLaws)) broken(world, name as LawName, law(saved));
-      const active = [...world.store.deploys.values()].filter((one) => isActive(one));
+      const { next } = saved;
+      for (const id of takenIdle(world, saved)) idle.add(`${next.id} ${id}`);
+      const others = [...(approvers.get(next.id) ?? [])].filter((actor) => actor !== next.createdBy);
+      broken(world, "freezeKept", freezeKept(world, saved, saved.now));
+      broken(world, "approvedByOthers", approvedByOthers(world, saved, others.length));
+      broken(world, "oneChangeAtATime", oneChangeAtATime(world, saved));
+      broken(world, "sharedUnavailable", sharedUnavailable(world, saved, idle));
+      const active = [...world.store.deploys.values()].filter((one) => isActive(one) && one.service === next.service);
       if (active.length > 1) broken(world, "oneActiveDeploy", active.map((one) => one.id).join(", "));
     },
     settled(world, deploy) {
@@ -86,6 +109,7 @@ export function makeLawWatch(): LawWatch {
       if (sandbox) broken(world, "savedBeforePerformed", savedBeforePerformed(host, to.epoch, sandbox));
     },
     started(world, host, one, behaviour) {
+      broken(world, "memoryHolds", memoryHolds(host));
       const procedure = host.procedure;
       if (!isRunning(procedure) || procedure.kind !== "deploy" || one.digest === procedure.command.previousDigest)
         return;
@@ -169,21 +193,30 @@ export function makeLawWatch(): LawWatch {
       if (isHeld) byOperator.add(host);
       else byOperator.delete(host);
     },
+    approved: (deployId, actor) =>
+      void approvers.set(deployId, (approvers.get(deployId) ?? new Set<string>()).add(actor)),
     wavedOn: (deployId) => void waves.set(deployId, (waves.get(deployId) ?? 0) + 1),
   };
 }
+
+const hasMigrations = ({ script }: World): boolean => script.releases.some((one) => one.migration !== undefined);
 
 function isActive({ state }: DeployDocument): boolean {
   return ["in_progress", "paused", "baking", "aborting", "rolling_back", "rollback_paused"].includes(state);
 }
 
 /** Hosts that a stop-first deploy on its way forward holds out of service; one that takes its release back frees them as fast as it can. */
-function tooManyDown(world: World): string | null {
+function tooManyDown(world: World, idle: ReadonlySet<string>): string | null {
   for (const deploy of world.store.deploys.values()) {
     if (!isActive(deploy) || deploy.state === "rolling_back" || deploy.state === "rollback_paused") continue;
     let down = 0;
     for (const host of deploy.hosts)
-      if (host.order === "stop-first" && outOfServiceSteps.includes(host.step)) down += 1;
+      if (
+        host.order === "stop-first" &&
+        outOfServiceSteps.includes(host.step) &&
+        !idle.has(`${deploy.id} ${host.sandboxId}`)
+      )
+        down += 1;
     if (down === 0) continue;
     const most = hostsOf(deploy.knobs.maxUnavailable, deploy.hosts.length);
     if (down > most) return `deploy ${deploy.id} holds ${down} hosts out of service, at most ${most} may be`;

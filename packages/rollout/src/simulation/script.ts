@@ -26,6 +26,8 @@ export const faultKinds = [
   "move-tag",
   "lie-about-version",
   "crash-loop",
+  "fill-memory",
+  "lose-connection",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -39,6 +41,9 @@ export const deedKinds = [
   "cancel-task",
 ] as const;
 export type DeedKind = (typeof deedKinds)[number];
+
+/** Whoever asks for deploys and approves them. */
+export const people = ["olga", "otto", "ida"] as const;
 
 export const releaseBehaviours = [
   "good",
@@ -87,8 +92,11 @@ const deedSchema = z.discriminatedUnion("kind", [
     tag: z.string(),
     knobs: knobsSchema,
     awaits: z.enum(["nothing", "trigger", "approval"]),
+    /** GHOST-HANDS when left out; the other service runs on the same hosts. */
+    service: z.enum(["ghosthands", "valet-worker"]).optional(),
+    createdBy: z.string().optional(),
   }),
-  z.strictObject({ atMs: ms, kind: z.enum(deployActionNames) }),
+  z.strictObject({ atMs: ms, kind: z.enum(deployActionNames), by: z.string().optional() }),
   z.strictObject({ atMs: ms, kind: z.enum(["cordon", "uncordon"]), host: z.string() }),
   z.strictObject({
     atMs: ms,
@@ -117,10 +125,42 @@ export const scriptSchema = z.strictObject({
   seed: z.number().int(),
   environment: z.enum(["staging", "production"]),
   hosts: z
-    .array(z.strictObject({ name: z.string(), slots: z.number().int().min(1) }))
+    .array(
+      z.strictObject({
+        name: z.string(),
+        slots: z.number().int().min(1),
+        /** How many further generations its memory holds beside the one that serves; left out: its agent does not say. */
+        rooms: z.number().int().min(0).optional(),
+        /** How its agent is reached: at its port, over the connection that it holds itself, or both. */
+        way: z.enum(["direct", "dial-out", "both"]).optional(),
+      }),
+    )
     .min(1)
     .max(50),
-  releases: z.array(z.strictObject({ tag: z.string(), behaviour: z.enum(releaseBehaviours), fetchMs: ms, bootMs: ms })),
+  releases: z.array(
+    z.strictObject({
+      tag: z.string(),
+      behaviour: z.enum(releaseBehaviours),
+      fetchMs: ms,
+      bootMs: ms,
+      /** Which shape of the database it needs; left out: any. */
+      needs: z.enum(["old", "both", "new"]).optional(),
+      /** What its migration does before it starts: adds the new shape, or takes the old one away. */
+      migration: z.enum(["expand", "contract"]).optional(),
+    }),
+  ),
+  freezes: z
+    .array(
+      z.strictObject({
+        ...{ name: z.string(), fromMs: z.number().int(), toMs: z.number().int() },
+        /** Written as a time of day of each week rather than as two moments. */
+        isWeekly: z.boolean(),
+        pauses: z.boolean(),
+      }),
+    )
+    .optional(),
+  /** How many people must approve each deploy. */
+  approvals: z.number().int().min(0).optional(),
   controllerTickMs: z.number().int().min(100),
   leaseMs: z.number().int().min(1000),
   /** Share of observations that travel as slowly as commands do. */

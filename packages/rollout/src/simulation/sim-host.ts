@@ -10,7 +10,15 @@ export interface SimLink {
   extraDelayMs: number;
   jitterMs: number;
   duplicates: boolean;
+  /** The connection that the agent itself holds to the control plane. */
+  isDialled: boolean;
 }
+
+/** With nothing wrong. */
+export const soundLink = (): SimLink => ({
+  ...{ toHost: true, fromHost: true, workerToApi: true, extraDelayMs: 0, jitterMs: 0, duplicates: false },
+  isDialled: true,
+});
 
 export interface SimGeneration {
   generation: number;
@@ -92,6 +100,13 @@ export interface SimHost {
   isAgentUp: boolean;
   wallOffsetMs: number;
   link: SimLink;
+  way: "direct" | "dial-out" | "both";
+  /** Generations that fit beside the one that serves; undefined: its agent does not say. */
+  rooms: number | undefined;
+  /** Something else takes the memory until then. */
+  memoryFullUntilMs: number;
+  /** When link, machine or agent last changed for better or worse. */
+  changedAtMs: number;
   pullsFailUntilMs: number;
   liesUntilMs: number;
   boots: number;
@@ -111,7 +126,11 @@ export function makeSimHost(name: string, capacity: number): SimHost {
     isUp: true,
     isAgentUp: true,
     wallOffsetMs: 0,
-    link: { toHost: true, fromHost: true, workerToApi: true, extraDelayMs: 0, jitterMs: 0, duplicates: false },
+    link: soundLink(),
+    way: "direct",
+    rooms: undefined,
+    memoryFullUntilMs: 0,
+    changedAtMs: 0,
     pullsFailUntilMs: 0,
     liesUntilMs: 0,
     boots: 0,

@@ -1,5 +1,8 @@
 import { leaseTimes } from "@valet/shared";
 import { makeMemoryStore } from "../memory-store.ts";
+import { freezesOf } from "./freezes.ts";
+import { migrationsOf } from "./database.ts";
+import { furnishSide, shareBetweenServices, tickSide } from "./side-service.ts";
 import { becomeSound, createGeneration, tickGenerations } from "./generations.ts";
 import { makeController } from "./controller.ts";
 import { makeCoverage } from "./coverage.ts";
@@ -98,7 +101,9 @@ function makeWorld(script: Script, { onLine }: SimulateOptions): World {
   const tasks = makeMemoryTasks({ clock, times, ids: () => `${names.int(1_000_000, 9_999_999)}-${(ids += 1)}` });
   const world: World = {
     ...{ script, random, queue, tasks, times },
-    store: makeMemoryStore(tasks),
+    store: makeMemoryStore(shareBetweenServices(tasks)),
+    shapes: new Set(["old"]),
+    sides: new Map(),
     hosts: new Map(),
     registry: new Map(),
     releases: new Map(),
@@ -123,7 +128,10 @@ function makeWorld(script: Script, { onLine }: SimulateOptions): World {
     after: (ms, run) => queue.push(world.nowMs + ms, run),
   };
   world.store.rules.samplesOf = (deploy) => samplesOf(world, deploy);
+  Object.assign(world.store.rules, { requiredApprovals: script.approvals ?? 0, freezes: freezesOf(script) });
+  world.store.rules.migrationsOf = (deploy) => migrationsOf(world, deploy);
   furnish(world);
+  furnishSide(world);
   return world;
 }
 
@@ -137,8 +145,8 @@ function furnish(world: World): void {
   }
   const digest = digestOf(firstTag);
   world.tasks.allowRelease(script.environment, digest);
-  for (const { name, slots } of script.hosts) {
-    const host = makeSimHost(name, slots);
+  for (const { name, slots, rooms, way = "direct" } of script.hosts) {
+    const host = Object.assign(makeSimHost(name, slots), { rooms, way });
     world.hosts.set(name, host);
     world.tasks.addSandbox({ id: name, name, environment: script.environment, capacity: slots });
     const one = createGeneration(world, host, firstTag, digest);
@@ -173,7 +181,10 @@ function beat(world: World, host: SimHost): void {
   const tick = () => {
     world.after(everyMs, tick);
     if (!host.isUp) return;
-    if (host.isAgentUp) tickGenerations(world, host);
+    if (host.isAgentUp) {
+      tickGenerations(world, host);
+      tickSide(world, host);
+    }
     heartbeat(world, host);
   };
   world.after(world.random.int(0, 500), tick);

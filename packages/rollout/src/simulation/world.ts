@@ -36,6 +36,10 @@ export interface World {
   readonly registry: Map<string, SimRelease>;
   /** By digest; nothing leaves it. */
   readonly releases: Map<string, SimRelease>;
+  /** Of the database: what releases may need. */
+  readonly shapes: Set<"old" | "new">;
+  /** The second service of each host; empty where the story has none. */
+  readonly sides: Map<string, SimHost>;
   readonly steps: Map<string, SimStep[]>;
   /** Ids of the script to ids of the store. */
   readonly taskIds: Map<string, string>;

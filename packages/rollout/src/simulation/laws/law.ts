@@ -23,6 +23,13 @@ export const laws = {
   requestAnswered: "an operator's wish is taken up or refused with a reason, never forgotten",
   noTaskKilled: "no task is interrupted unless the drain deadline's action says so",
   allowedReleasesOnly: "new work goes to allowed releases on hosts without a cordon",
+  freezeKept: "nothing begins while a freeze forbids it, and no rollback waits for one",
+  approvedByOthers: "a deploy goes on only with the approvals it needs, never its author's own",
+  oneChangeAtATime: "one change at a time a sandbox, across services",
+  sharedUnavailable: "maxUnavailable is shared by all services",
+  memoryHolds: "no generation is started beside others where the memory does not hold it",
+  shapeStands: "no contract migration runs while any running, draining or rollback-window release needs the old shape",
+  anyWayCounts: "a host is unknown only when no way to its agent stands",
   neverThrows: "a decision never breaks",
 } as const;
 export type LawName = keyof typeof laws;
