@@ -60,7 +60,8 @@ export function makeGroupCommit<I, O>(
     new Promise((resolve, reject) => {
       waiting.push({ input, resolve, reject });
       if (running >= mostRunning) return;
-      if (lingerMs === 0) setImmediate(next);
+      if (waiting.length >= mostTogether) next();
+      else if (lingerMs === 0) setImmediate(next);
       else if (waiting.length === 1) setTimeout(next, lingerMs);
     });
 }

@@ -6,7 +6,7 @@ import { applyHeartbeats } from "./heartbeat.ts";
 import { pruneOldRows } from "./prune.ts";
 import { allowRelease } from "./releases.ts";
 import { getSandbox, setTargetGeneration } from "./sandboxes.ts";
-import { openSession } from "./sessions.ts";
+import { openSession, openSessions } from "./sessions.ts";
 import { completeAttempt } from "./tasks/complete.ts";
 import { getTask } from "./tasks/read.ts";
 import { recordEvents } from "./tasks/record-events.ts";
@@ -76,6 +76,25 @@ describe("a heartbeat", () => {
   it("of a session that was replaced is refused", async () => {
     await test.db.tx((tx) => openSession(tx, { sandboxId: box.id, bootId: "sw-2", version: "0", wire: 1 }));
     await expect(box.heartbeat()).rejects.toThrow(/session_closed/);
+  });
+
+  it("opens sessions for many sandboxes together; of two openings of one sandbox the later one lives", async () => {
+    const other = await fleet.addSandbox();
+    const opening = (sandboxId: string, bootId: string) => ({ sandboxId, bootId, version: "0", wire: 1 });
+    const opened = await test.db.tx((tx) =>
+      openSessions(tx, [opening(box.id, "first"), opening(other.id, "only"), opening(box.id, "second")]),
+    );
+    expect(opened.map(({ sandboxId, bootId }) => [sandboxId, bootId])).toEqual([
+      [box.id, "first"],
+      [other.id, "only"],
+      [box.id, "second"],
+    ]);
+    const { rows } = await test.db.query<{ boot: string }>(
+      "SELECT boot_id AS boot FROM sessions WHERE closed_at IS NULL ORDER BY boot_id",
+    );
+    expect(rows.map((row) => row.boot)).toEqual(["only", "second"]);
+    const unknown = opening("00000000-0000-4000-8000-000000000000", "nobody");
+    await expect(test.db.tx((tx) => openSessions(tx, [unknown]))).rejects.toThrow("there is no sandbox");
   });
 
   it("names as lost what somebody else owns now, and not what ended by its own report", async () => {

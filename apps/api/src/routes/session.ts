@@ -1,15 +1,16 @@
 import { routes, taskSubmitSchema } from "@valet/contracts";
 import {
-  type Sql,
-  acknowledge,
   type HeartbeatCall,
+  type SessionOpening,
+  type Sql,
+  type Tx,
+  acknowledge,
   applyHeartbeats,
-  assignmentsFor,
+  assignmentsOfMany,
   closeSession,
-  getSandbox,
   grantPermit,
   liveSession,
-  openSession,
+  openSessions,
   recordEvents,
   storeArtifact,
 } from "@valet/db";
@@ -24,8 +25,10 @@ import { unwrap } from "../unwrap.ts";
 
 /** Wire versions of the sandbox session that this API speaks. */
 export const sessionWire = { min: 1, max: 1 } as const;
-/** Nobody waits for a heartbeat's answer; those of a fleet come a few milliseconds apart. */
-const heartbeatLingerMs = 5;
+/** Nobody waits for a heartbeat's answer; those of a fleet come a few milliseconds apart, and together cost one transaction. */
+const heartbeatLingerMs = 20;
+/** After an outage a fleet opens its sessions together. */
+const openingLingerMs = 10;
 const eventsLimitBytes = 10_485_760;
 const artifactLimitBytes = 26_214_400;
 const uncounted = { uncounted: true };
@@ -35,31 +38,21 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
   const { db, board, times, stopping } = context;
   const heartbeat = makeGroupCommit(db, (tx, calls: readonly HeartbeatCall[]) => applyHeartbeats(tx, calls), {
     lingerMs: heartbeatLingerMs,
-    mostRunning: 4,
+    mostTogether: 100,
   });
+  const open = makeGroupCommit(db, openWithAttempts, { lingerMs: openingLingerMs });
 
   mount(
     app,
     routes.openSession,
     async ({ body, principal }) => {
       const wire = commonWire(body.wire);
-      const { session, sandbox, attempts } = await db.tx(async (tx) => {
-        const opened = await openSession(tx, {
-          sandboxId: principal.sandboxId,
-          bootId: body.bootId,
-          version: body.version,
-          wire,
-        });
-        return {
-          session: opened,
-          sandbox: await getSandbox(tx, principal.sandboxId),
-          attempts: await assignmentsFor(tx, principal.sandboxId),
-        };
-      });
+      const { bootId, version } = body;
+      const { session, attempts } = await open({ sandboxId: principal.sandboxId, bootId, version, wire });
       return {
         sessionId: session.id,
         sandboxId: principal.sandboxId,
-        sandboxName: sandbox?.name ?? "",
+        sandboxName: session.sandboxName,
         wire,
         leaseMs: times.leaseMs,
         attempts: attempts.map((attempt) => ({ ...attempt, spec: taskSubmitSchema.parse(attempt.spec) })),
@@ -137,6 +130,18 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
   );
 
   app.register(async (raw) => artifactRoute(raw, context));
+}
+
+async function openWithAttempts(tx: Tx, inputs: readonly SessionOpening[]) {
+  const sessions = await openSessions(tx, inputs);
+  const attempts = await assignmentsOfMany(
+    tx,
+    inputs.map((one) => one.sandboxId),
+  );
+  return sessions.map((session) => ({
+    session,
+    attempts: attempts.filter((attempt) => attempt.sandboxId === session.sandboxId),
+  }));
 }
 
 /** Its body is the file itself, so this route alone takes any content type. */

@@ -18,6 +18,7 @@ export interface AssignmentDeps {
   clock: Clock;
   log: Log;
   signal: AbortSignal;
+  random: () => number;
   planRevision: () => number;
   onPlan: (plan: SlotPlan) => void;
   onCancel: (ref: AttemptRef) => void;
@@ -30,7 +31,8 @@ export interface Assignments {
   run(): Promise<void>;
 }
 
-const waitMs = 25_000;
+/** Long-polls that began together, after an outage, must not end together. */
+const waitMs = { shortest: 20_000, longest: 29_000 };
 
 /** The long-poll for work: what is new is acknowledged at once, and started only after the API's 200. */
 export function makeAssignments(deps: AssignmentDeps): Assignments {
@@ -39,16 +41,11 @@ export function makeAssignments(deps: AssignmentDeps): Assignments {
 
   const isKnown = (assignment: Assignment) =>
     book.get(assignment) !== undefined || book.hasEnded(assignment) || taking.has(attemptKey(assignment));
-  const poll = (open: OpenSession) =>
-    api.call(
-      (client, s) =>
-        client.assignments({
-          params: { id: open.id },
-          query: { waitMs, planRevision: deps.planRevision() },
-          signal: s,
-        }),
-      waitMs + 10_000,
-    );
+  const poll = (open: OpenSession) => {
+    const ms = Math.round(waitMs.shortest + (waitMs.longest - waitMs.shortest) * deps.random());
+    const query = { waitMs: ms, planRevision: deps.planRevision() };
+    return api.call((client, s) => client.assignments({ params: { id: open.id }, query, signal: s }), ms + 10_000);
+  };
   const take = async (assignment: Assignment) => {
     const key = attemptKey(assignment);
     if (isKnown(assignment)) return;

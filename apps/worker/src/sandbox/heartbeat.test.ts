@@ -1,8 +1,8 @@
-import { leaseTimes } from "@valet/shared";
+import { err, leaseTimes, makeFakeClock, ok } from "@valet/shared";
 import { describe, expect, it } from "vitest";
 import { type HeldAttempt, makeAttemptBook } from "./attempt-book.ts";
 import { type GenerationView, signatureOf } from "./generation-view.ts";
-import { attemptsToRenew, heartbeatOf } from "./heartbeat.ts";
+import { attemptsToRenew, heartbeatOf, makeHeartbeat } from "./heartbeat.ts";
 import { makeRelayQueue } from "./relay-queue.ts";
 
 const times = leaseTimes(300_000);
@@ -132,5 +132,46 @@ describe("signatureOf", () => {
   it("changes when the GH worker falls silent", () => {
     const silent = viewOf([], { confirmedAtMonoMs: nowMonoMs - times.confirmFreshMs - 1 });
     expect(signatureOf(silent, now)).not.toBe(signatureOf(viewOf([]), now));
+  });
+});
+
+describe("the heartbeats of a host", () => {
+  it("keep their period, and begin it at a moment of their own after each outage, so that a fleet does not beat together", async () => {
+    const clock = makeFakeClock();
+    const stop = new AbortController();
+    const sentAtMs: number[] = [];
+    let isAway = false;
+    const nothing = () => undefined;
+    const heartbeat = makeHeartbeat({
+      ...{ generations: { views: () => [], isAgentReachable: () => true }, book: makeAttemptBook(), clock },
+      ...{ queue: makeRelayQueue(() => 1), signal: stop.signal, random: () => 0.3, onReply: nothing },
+      log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+      session: { ready: async () => ({ id: "s", times }), times: () => times } as never,
+      api: {
+        async call() {
+          if (isAway) return err({ kind: "unreachable", message: "away" });
+          sentAtMs.push(clock.monotonicMs());
+          return ok({});
+        },
+      } as never,
+    });
+    const running = heartbeat.run();
+    const pass = async (ms: number) => {
+      for (let n = 0; n < ms / 100; n += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+        await clock.advance(100);
+      }
+    };
+    await pass(3_000 + 2 * times.heartbeatMs);
+    expect(sentAtMs).toEqual([0, 3_000, 13_000, 23_000]);
+    isAway = true;
+    await pass(60_000);
+    isAway = false;
+    await pass(20_000);
+    const [back = 0, ...later] = sentAtMs.slice(4);
+    expect(later.map((at) => Math.round(at - back))).toEqual([3_000, 13_000]);
+    stop.abort();
+    await clock.advance(1);
+    await running;
   });
 });

@@ -23,6 +23,7 @@ export interface HeartbeatDeps extends HeartbeatSources {
   clock: Clock;
   log: Log;
   signal: AbortSignal;
+  random: () => number;
   /** `sent` is the moment the answered heartbeat left: leases count from it. */
   onReply: (reply: HeartbeatReply, sent: Moment) => void;
 }
@@ -59,6 +60,8 @@ export function makeHeartbeat(deps: HeartbeatDeps): HeartbeatLoop {
   return {
     now: () => bell.ring(),
     async run() {
+      // Hosts that come up, or come back from an outage, together would beat together ever after: each begins its own period.
+      let isSpread = false;
       while (!signal.aborted) {
         const startedAtMonoMs = clock.monotonicMs();
         const wasAnswered = await beat();
@@ -66,7 +69,13 @@ export function makeHeartbeat(deps: HeartbeatDeps): HeartbeatLoop {
         // Changes that come in a burst share a heartbeat.
         const pauseMs = wasAnswered ? Math.min(10, confirmMs / 10) : Math.min(backoff.next(), heartbeatMs);
         await clock.sleep(pauseMs, signal).catch(ignoreAbort);
-        if (wasAnswered) await bell.wait(startedAtMonoMs + heartbeatMs - clock.monotonicMs(), signal);
+        if (!wasAnswered) {
+          isSpread = false;
+          continue;
+        }
+        const periodMs = isSpread ? heartbeatMs : heartbeatMs * deps.random();
+        const wasRung = await bell.wait(startedAtMonoMs + periodMs - clock.monotonicMs(), signal);
+        isSpread ||= !wasRung;
       }
     },
   };

@@ -65,7 +65,7 @@ export async function runSandboxWorker(deps: SandboxWorkerDeps): Promise<void> {
   const keeper = makeSlotKeeper({ generations, commands, clock, log, usableForMs: () => times().heartbeatMs });
   const leases = makeLeases({ book, generations, commands, log, times });
   const heartbeat = makeHeartbeat({
-    ...{ generations, book, queue, api, session, clock, log, signal },
+    ...{ generations, book, queue, api, session, clock, log, signal, random: deps.random },
     onReply: (reply, sent) => {
       keeper.accept(reply.plan);
       leases.renew(reply.renewed, sent, times().leaseMs);
@@ -101,7 +101,7 @@ export async function runSandboxWorker(deps: SandboxWorkerDeps): Promise<void> {
     },
   };
   const assignments = makeAssignments({
-    ...{ api, session, generations, book, clock, log, signal },
+    ...{ api, session, generations, book, clock, log, signal, random: deps.random },
     planRevision: keeper.planRevision,
     onPlan: keeper.accept,
     onCancel: leases.cancel,
