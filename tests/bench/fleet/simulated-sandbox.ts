@@ -1,158 +1,112 @@
 import { randomUUID } from "node:crypto";
-import type {
-  Assignment,
-  Assignments,
-  AttemptRef,
-  GenerationReport,
-  HeartbeatReply,
-  SessionOpened,
-} from "@valet/contracts";
-import { type LeaseTimes, leaseTimes } from "@valet/shared";
-import { type Dispatcher, request } from "undici";
-
-export const benchDigest = `sha256:${"1".repeat(64)}`;
+import type { Assignment, AttemptRef, SessionEvent, TaskEvent } from "@valet/contracts";
+import { systemClock } from "@valet/shared";
+import { ignoreAbort } from "../../../apps/worker/src/bell.ts";
+import type { Api } from "../../../apps/worker/src/sandbox/api.ts";
+import { makeAssignments } from "../../../apps/worker/src/sandbox/assignments.ts";
+import { makeAttemptBook } from "../../../apps/worker/src/sandbox/attempt-book.ts";
+import { makeHeartbeat } from "../../../apps/worker/src/sandbox/heartbeat.ts";
+import { makeRelayQueue } from "../../../apps/worker/src/sandbox/relay-queue.ts";
+import { makeRelay } from "../../../apps/worker/src/sandbox/relay.ts";
+import { makeSession } from "../../../apps/worker/src/sandbox/session.ts";
+import { makeSimulatedHost } from "./simulated-host.ts";
 
 export interface SimulatedDeps {
-  apiUrl: string;
-  token: string;
+  api: Api;
   slots: number;
-  dispatcher: Dispatcher;
   signal: AbortSignal;
   /** How long a task takes, from its metadata. */
   workMs: (assignment: Assignment) => number;
-  /** One call that was answered with a 2xx. */
-  onCall: (kind: string, ms: number) => void;
-  onFailure: (kind: string, status: number) => void;
 }
 
-/** What a sandbox worker sends, without a host behind it: session, long-poll, heartbeats, acknowledgements and ends. */
-export async function runSimulatedSandbox(deps: SimulatedDeps): Promise<void> {
-  const { signal } = deps;
-  const bootId = randomUUID();
-  const running = new Map<string, { ref: AttemptRef; slot: number }>();
-  let times: LeaseTimes = leaseTimes();
-  let sessionId = "";
-  let planRevision = -1;
+/** A fresh browser after each task. */
+const renewBrowserMs = 1_000;
+const nothing = () => undefined;
+const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-  const call = async <T>(kind: string, method: "GET" | "POST", path: string, body?: unknown): Promise<T | null> => {
-    const startedAt = performance.now();
-    try {
-      const answer = await request(deps.apiUrl + path, {
-        method,
-        dispatcher: deps.dispatcher,
-        signal,
-        headers: { authorization: `Bearer ${deps.token}`, "content-type": "application/json" },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await answer.body.text();
-      if (answer.statusCode >= 300) {
-        deps.onFailure(kind, answer.statusCode);
-        if (answer.statusCode === 409 && kind !== "acknowledge") sessionId = "";
-        return null;
-      }
-      deps.onCall(kind, performance.now() - startedAt);
-      return JSON.parse(text) as T;
-    } catch (error) {
-      if (!signal.aborted) deps.onFailure(`${kind}: ${error instanceof Error ? error.message : String(error)}`, 0);
-      return null;
-    }
+/**
+ * A sandbox worker's own session, heartbeat, long-poll and relay, as they are in apps/worker; only the GH worker below them is
+ * played: each task has one step, which takes `workMs`.
+ */
+export async function runSimulatedSandbox({ api, slots, signal, workMs }: SimulatedDeps): Promise<void> {
+  const clock = systemClock;
+  const random = Math.random;
+  const host = makeSimulatedHost(slots, clock);
+  const book = makeAttemptBook();
+  const queue = makeRelayQueue(() => session.times().confirmMs * 3);
+  const generations = {
+    views: () => [host.view],
+    isAgentReachable: () => true,
+    get: () => ({ number: 1, view: host.view }) as never,
   };
-  const report = (): GenerationReport => {
-    const busy = new Set([...running.values()].map(({ slot }) => slot));
-    return {
-      ...{ generation: 1, imageTag: "v1", imageDigest: benchDigest, state: "serving", reachable: true },
-      ...{ workerId: "w", workerBootId: bootId, accepting: true, spareReady: false },
-      slots: Array.from({ length: deps.slots }, (_, index) => ({ index, state: busy.has(index) ? "busy" : "ready" })),
-      attempts: [...running.values()].map(({ ref }) => ({ ...ref, confirmedAgoMs: 0, frozen: false })),
-    };
+  let planRevision = -1;
+  const take = ({ revision }: { revision: number }) => {
+    planRevision = Math.max(planRevision, revision);
   };
-  const heartbeat = async () => {
-    const body = {
-      sentAtMs: Date.now(),
-      generations: [report()],
-      attempts: [...running.values()].map(({ ref }) => ref),
-      agentReachable: true,
-    };
-    const reply = await call<HeartbeatReply>(
-      "heartbeat",
-      "POST",
-      `/api/v1/sandbox/session/${sessionId}/heartbeat`,
-      body,
-    );
-    for (const { taskId } of reply?.lost ?? []) running.delete(taskId);
+  const end = (ref: AttemptRef) => {
+    book.end(ref);
+    host.forget(ref);
   };
-  const work = async (assignment: Assignment) => {
-    const { taskId, fence, leaseId, slot } = assignment;
-    const ref = { taskId, fence, leaseId };
-    if (!(await call("acknowledge", "POST", `/api/v1/sandbox/session/${sessionId}/acknowledge`, ref))) return;
-    running.set(taskId, { ref, slot });
-    await sleep(deps.workMs(assignment), signal);
-    const event = {
-      ...ref,
-      seq: 1,
-      type: "finished",
-      at: new Date().toISOString(),
-      data: { status: "completed", result: {} },
-    };
-    while (!signal.aborted && running.has(taskId)) {
-      const path = `/api/v1/sandbox/session/${sessionId}/events`;
-      if (sessionId !== "" && (await call("events", "POST", path, { events: [event] }))) break;
-      await sleep(1_000, signal);
-    }
-    running.delete(taskId);
-    await heartbeat();
+  const journal = (ref: AttemptRef, fromSeq: number, events: Pick<TaskEvent, "type" | "data">[]) => {
+    events.forEach(({ type, data }, index) => {
+      const event: SessionEvent = { ...ref, seq: fromSeq + index, type, data, at: new Date().toISOString() };
+      queue.add({ event, generation: 1, isCleared: true, isPlaceholder: false });
+    });
+    relay.wake();
   };
-  const taken = new Set<string>();
-  const open = async () => {
-    const body = { bootId, version: "bench", wire: { min: 1, max: 1 } };
-    const opened = await call<SessionOpened>("open", "POST", "/api/v1/sandbox/session", body);
-    if (!opened) return sleep(500 + Math.random() * 3_000, signal);
-    sessionId = opened.sessionId;
-    times = leaseTimes(opened.leaseMs);
-    await heartbeat();
+  const work = async (assignment: Assignment, ref: AttemptRef) => {
+    const step = { stepIndex: 0, action: "goto", effect: "read" };
+    host.begin(ref, assignment.slot);
+    journal(ref, 1, [
+      { type: "attempt_started", data: {} },
+      { type: "step_started", data: step },
+    ]);
+    await clock.sleep(workMs(assignment), signal);
+    host.finish(ref, assignment.slot);
+    journal(ref, 3, [
+      { type: "step_done", data: { ...step, durationMs: workMs(assignment) } },
+      { type: "finished", data: { status: "completed", result: {} } },
+    ]);
+    heartbeat.now();
+    await clock.sleep(renewBrowserMs, signal);
+    host.ready(assignment.slot);
+    heartbeat.now();
   };
-  const poll = async () => {
-    while (!signal.aborted) {
-      if (sessionId === "") {
-        await open();
-        continue;
-      }
-      const path = `/api/v1/sandbox/session/${sessionId}/assignments?waitMs=25000&planRevision=${planRevision}`;
-      const news = await call<Assignments>("assignments", "GET", path);
-      if (!news) {
-        await sleep(500 + Math.random() * 3_000, signal);
-        continue;
-      }
-      planRevision = news.plan.revision;
-      for (const assignment of news.assignments) {
-        const key = `${assignment.taskId}:${assignment.fence}`;
-        if (taken.has(key)) continue;
-        taken.add(key);
-        void work(assignment);
-      }
-    }
+
+  const session = makeSession({
+    ...{ api, clock, log, signal, random, bootId: randomUUID(), version: "bench" },
+    onOpened(attempts) {
+      for (const attempt of attempts) if (!attempt.acknowledged) void assignments.take(attempt);
+      heartbeat.now();
+    },
+  });
+  const heartbeat = makeHeartbeat({
+    ...{ generations, book, queue, api, session, clock, log, signal, random },
+    onReply(reply) {
+      take(reply.plan);
+      for (const ref of reply.lost) end(ref);
+    },
+  });
+  const relay = makeRelay({
+    ...{ api, session, clock, log, signal, queue },
+    ...{ onForgotten: nothing, onEnded: end, onStale: end },
+  });
+  const assignments = makeAssignments({
+    ...{ api, session, generations, book, clock, log, signal, random },
+    ...{ planRevision: () => planRevision, onPlan: take, onCancel: nothing },
+    onAcknowledged(attempt) {
+      attempt.phase = "delivered";
+      book.hold(attempt);
+      work(attempt.assignment, attempt.ref).catch(ignoreStop);
+    },
+  });
+  const ignoreStop = (error: unknown) => {
+    if (!signal.aborted) throw error;
   };
-  const beat = async () => {
-    // Sandboxes were not all started in the same moment.
-    await sleep(Math.random() * times.heartbeatMs, signal);
-    while (!signal.aborted) {
-      if (sessionId !== "") await heartbeat();
-      await sleep(times.heartbeatMs, signal);
-    }
-  };
-  await Promise.all([poll(), beat()]);
+  await Promise.all([session, heartbeat, relay, assignments].map((loop) => loop.run().catch(ignoreStop)));
 }
 
 /** Resolves after `ms`, or at once when aborted. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  await systemClock.sleep(ms, signal).catch(ignoreAbort);
 }
