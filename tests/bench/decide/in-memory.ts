@@ -1,25 +1,20 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { type PlanInput, decide, planDeploy } from "@valet/rollout";
 import { percentileMs } from "../fleet/measure.ts";
 import { type LargeFleet, largeFleet } from "./large-fleet.ts";
+import { sizeOf } from "./size.ts";
 
 /** One part a process, so that neither pays for what the other leaves behind; its input, made here, counts into its memory. */
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      ...{ part: { type: "string" }, hosts: { type: "string" }, tasks: { type: "string" }, runs: { type: "string" } },
-    },
-  });
+  const { hosts, tasksAHost, runs, part } = sizeOf();
   const now = Date.now();
-  const fleet = largeFleet(Number(values.hosts), Number(values.tasks), now);
-  const runs = Number(values.runs);
+  const fleet = largeFleet(hosts, tasksAHost, now);
   const beforeMb = megabytes(process.memoryUsage().rss);
-  const times = await (values.part === "plan" ? measurePlan(fleet, runs, now) : measureDecide(fleet, runs, now));
+  const times = await (part === "plan" ? measurePlan(fleet, runs, now) : measureDecide(fleet, runs, now));
   const { rss, heapUsed } = process.memoryUsage();
   const result = {
     ...times,
-    // The kernel's own highest mark of this process, in kB.
+    // The kernel's highest mark of this process, in kB.
     peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
     rssMb: megabytes(rss),
     ofThatInputMb: beforeMb,
