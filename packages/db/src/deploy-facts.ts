@@ -108,6 +108,20 @@ export async function tryTransactionLock(tx: Tx, key: string): Promise<boolean> 
   return rows[0]?.locked ?? false;
 }
 
+/**
+ * Sandboxes of the environment that any deploy holds out of service. Until the transaction ends nobody else who asks this way gets
+ * an answer, so that two deploys never take one each on the strength of the same count.
+ */
+export async function lockDeployCordons(tx: Tx, environment: Environment): Promise<string[]> {
+  await tx.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`deploy cordons ${environment}`]);
+  const { rows } = await tx.query<{ id: string }>(
+    `SELECT DISTINCT c.sandbox_id AS id FROM cordons c JOIN sandboxes s ON s.id = c.sandbox_id
+     WHERE c.holder_kind = 'deploy' AND s.environment = $1`,
+    [environment],
+  );
+  return rows.map((row) => row.id);
+}
+
 export interface ApprovalFacts {
   requiredApprovals: number;
   approvals: { actor: string; at: number }[];

@@ -13,6 +13,7 @@ import {
   getEnvironmentConfig,
   lastCompleted,
   listAllowedReleases,
+  lockDeployCordons,
   loadDeploy,
   loadDeployHead,
   moveSandbox,
@@ -30,7 +31,9 @@ import {
   type Write,
   changedHosts,
   documentOf,
+  hasMiscounted,
   isAnalysing,
+  takesService,
 } from "@valet/rollout";
 import { type LeaseTimes, assertNever } from "@valet/shared";
 import { z } from "zod";
@@ -87,6 +90,10 @@ async function saveDocument(
   if (!saved.ok) {
     if (saved.error.kind === "illegal_transition") throw new Error(saved.error.message);
     throw new LostRace(saved.error.message);
+  }
+  const change = { writes, seen };
+  if (takesService(change) && hasMiscounted(change, await lockDeployCordons(tx, next.environment))) {
+    throw new LostRace("other deploys have taken or freed hosts since they were counted");
   }
   await applyWrites(tx, next, row, writes);
   return seen ? journal.write(tx, seen, next) : () => undefined;

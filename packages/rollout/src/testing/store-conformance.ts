@@ -93,6 +93,31 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         );
       }));
 
+    it("F18: takes no host out of service on a count that another deploy has changed since", () =>
+      withStore(async (under) => {
+        const [first, second] = [await under.addQueued("v2"), await under.addQueued("v3")];
+        const [a, b] = under.sandboxIds;
+        const [one, two] = [await loaded(under, first), await loaded(under, second)];
+        const { environment } = await under.store.facts(one);
+        const take = (deploy: DeployDocument, sandboxId: string) => ({
+          decisions: [],
+          writes: [
+            {
+              kind: "cordon" as const,
+              sandboxId,
+              holderKind: "deploy" as const,
+              holderId: deploy.id,
+              reason: "deploy",
+            },
+          ],
+          seen: { deploy, observations: { environment, sandboxes: [] }, now: 1_700_000_000_000 },
+        });
+        expect(await under.store.save(started(one, a), one.revision, take(one, a))).toBe("saved");
+        const waiting = { ...two, waitingOn: ["its turn"], revision: two.revision + 1 };
+        expect(await under.store.save(waiting, two.revision, take(two, b))).toBe("lost_race");
+        expect((await under.store.facts(two)).environment.deployCordoned).toEqual([a]);
+      }));
+
     it("shows each kind of write in the next facts", () =>
       withStore(async (under) => {
         const id = await under.addQueued("v2");
