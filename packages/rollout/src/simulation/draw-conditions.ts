@@ -9,9 +9,13 @@ const share = { migrations: 0.3, freezes: 0.3, approvals: 0.25, memory: 0.3, ser
 /** What a fleet of today has beside hosts and releases: migrations, freezes, approvals, small hosts, other services, firewalls. */
 export function withConditions(random: Random, script: Script, activeMs: number): Script {
   const drawn = { ...script };
-  if (random.chance(share.migrations)) drawn.releases = withMigrations(random.fork("migrations"), drawn.releases);
-  if (random.chance(share.freezes)) drawn.freezes = drawFreezes(random.fork("freezes"), activeMs);
   const happenings: Happening[] = [...drawn.happenings];
+  if (random.chance(share.migrations)) {
+    const migrations = random.fork("migrations");
+    drawn.releases = withMigrations(migrations, drawn.releases);
+    happenings.push(...drawContract(migrations, drawn, activeMs));
+  }
+  if (random.chance(share.freezes)) drawn.freezes = drawFreezes(random.fork("freezes"), activeMs);
   if (random.chance(share.approvals)) {
     drawn.approvals = random.int(1, 2);
     happenings.push(...drawApprovals(random.fork("approvals"), happenings));
@@ -37,11 +41,28 @@ export function withConditions(random: Random, script: Script, activeMs: number)
 /** First a release that adds the new shape, then one that takes the old one away. */
 function withMigrations(random: Random, releases: Script["releases"]): Script["releases"] {
   const contractAt = random.pick([2, 2, 3]);
-  return releases.map((release, place) => {
-    if (place === 0) return { ...release, needs: "old" as const };
+  // Mostly good ones: as long as the first release is the way back, the old shape stays.
+  const isGood = random.chance(0.8);
+  return releases.map((drawn, place) => {
+    if (place === 0) return { ...drawn, needs: "old" as const };
+    const release = isGood && place <= 2 ? { ...drawn, behaviour: "good" as const } : drawn;
     if (place === 1) return { ...release, migration: "expand" as const, needs: random.pick(["both", "new", "new"]) };
     return { ...release, needs: "new" as const, ...(place === contractAt ? { migration: "contract" as const } : {}) };
   });
+}
+
+/** The first deploy expands; a later one of the release that contracts follows it, sometimes while the old one drains or is warm. */
+function drawContract(random: Random, { happenings, releases }: Script, activeMs: number): Deed[] {
+  const first = happenings.find((one) => one.kind === "new-deploy");
+  const contract = releases.find((one) => one.migration === "contract");
+  if (first?.kind !== "new-deploy" || !contract) return [];
+  if (random.chance(0.7)) {
+    first.awaits = "nothing";
+    Object.assign(first.knobs, { maxParallel: "50%", canarySteps: [{ hosts: 1, taskSharePct: 100, bakeMs: 1_000 }] });
+    Object.assign(first.knobs, { rollbackWindowMs: 10_000, autoPromote: true, analyse: false });
+  }
+  const atMs = random.int(35_000, activeMs - 15_000);
+  return [{ ...first, atMs, tag: contract.tag, knobs: { ...first.knobs }, awaits: "nothing" }];
 }
 
 /** The story begins at 22:13:20 of a Tuesday, UTC. */
