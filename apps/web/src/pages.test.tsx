@@ -63,6 +63,16 @@ describe("1,000 rows", () => {
 });
 
 describe("the fleet", () => {
+  it("marks a sandbox that somebody pinned by hand and one that drifted", async () => {
+    await renderApp("/fleet");
+    const pinned = await screen.findByRole("article", { name: "sandbox-8" });
+    expect(pinned.textContent).toContain("pinned to v1.8.1-hotfix");
+    expect(pinned.textContent).toContain("no deploy takes it back by itself");
+    const drifted = screen.getByRole("article", { name: "sandbox-9" });
+    expect(drifted.textContent).toMatch(/drifted.*it runs v1\.7\.0 \([0-9a-f]{12}\), which is not allowed here/);
+    expect(document.body.textContent).toContain("1 drifted, 1 pinned by hand");
+  });
+
   it("names every holder of a cordon, and shows unknown as unknown", async () => {
     await renderApp("/fleet");
     const cordoned = await screen.findByRole("article", { name: "sandbox-4" });

@@ -84,6 +84,10 @@ export const sandboxViewSchema = z.object({
   sessionLive: z.boolean(),
   lastSeenAt: isoTimeSchema.nullable(),
   quarantined: z.boolean(),
+  /** Tag of the release that somebody put there past the API; no deploy of ours fights it. */
+  pinnedTo: z.string().nullable(),
+  /** It runs what it may not run: what, in a sentence. It takes no work until a deploy of its own has put it right. */
+  drift: z.string().nullable(),
   cordons: z.array(cordonViewSchema),
   slots: z.array(slotViewSchema),
   generations: z.array(generationViewSchema),

@@ -9,6 +9,7 @@ export * from "./fake-clock.ts";
 export * from "./lease-times.ts";
 export * from "./secret.ts";
 export * from "./rollout-knobs.ts";
+export * from "./sandbox-drift.ts";
 export * from "./errors.ts";
 export * from "./canonical-json.ts";
 export * from "./dispatch/answers.ts";

@@ -1,5 +1,6 @@
 import type { SandboxView } from "@valet/contracts";
 import type { SandboxRow } from "@valet/db";
+import { driftReason, pinnedTag } from "@valet/shared";
 import type { ApiContext } from "../context.ts";
 
 /** A session without a heartbeat for this many beats no longer counts as live. */
@@ -30,6 +31,8 @@ export function sandboxView(row: SandboxRow, { clock, times }: Pick<ApiContext, 
       now - row.lastSeenAt.getTime() <= liveBeats * times.heartbeatMs,
     lastSeenAt: row.lastSeenAt?.toISOString() ?? null,
     quarantined: row.quarantinedUntil !== null && row.quarantinedUntil.getTime() > now,
+    pinnedTo: pinnedTag(row.state, row.stateReason),
+    drift: driftReason(row.cordons),
     cordons: row.cordons.map(({ createdAt, ...cordon }) => ({ ...cordon, since: createdAt.toISOString() })),
     slots: row.slots.map(({ index, state, generation, taskId, updatedAt }) => ({
       index,

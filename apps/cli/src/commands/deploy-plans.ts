@@ -1,4 +1,4 @@
-import { type Environment, type Service, services } from "@valet/shared";
+import { type Environment, type Service, services, strategies, type Strategy } from "@valet/shared";
 import type { Command } from "commander";
 import { environmentFlag, integer, list, oneOf, pairs, pattern } from "../flags.ts";
 import type { Runner } from "../program.ts";
@@ -8,6 +8,7 @@ export interface DeployPlanFlags {
   service?: Service;
   imageDigest?: string;
   sandbox?: string[];
+  strategy?: Strategy;
   knob?: Record<string, string>;
   deploy?: string;
 }
@@ -31,6 +32,7 @@ export function addDeployPlans(group: Command, run: Runner): void {
     .option("--service <service>", "What to deploy (default: ghosthands)", oneOf(services))
     .option("--image-digest <digest>", "The tag's digest", digest)
     .option("--sandbox <sandbox>", "Only this sandbox, by name or id; may be repeated", list)
+    .option("--strategy <strategy>", "rolling, canary or blue-green", oneOf(strategies))
     .option("--knob <name=value>", "How to proceed, such as maxParallel=2; may be repeated", pairs)
     .action((imageTag: string | undefined, flags: DeployPlanFlags, command: Command) =>
       run(command, async (context) => (await import("../deploys/plan-deploy.ts")).planDeploy(context, imageTag, flags)),

@@ -21,12 +21,12 @@ export async function planDeploy(
 async function asked(
   context: CliContext,
   imageTag: string | undefined,
-  { deploy, environment, service, imageDigest, sandbox, knob }: DeployPlanFlags,
+  { deploy, environment, service, imageDigest, sandbox, strategy, knob }: DeployPlanFlags,
 ): Promise<DeployPlan> {
   if (deploy !== undefined) {
     if (imageTag !== undefined) throw usageFailure("give a tag or --deploy, not both");
     const deployId = await resolveId(context, "deploy", deploy);
-    const knobs = knob ? parseKnobs(knob) : undefined;
+    const knobs = knob || strategy ? parseKnobs(knob, strategy) : undefined;
     const body = { deployId, ...(knobs ? { knobs } : {}) };
     return ask(context, { what: `plan deploy ${deploy}` }, (api, signal) => api.planDeploy({ body, signal }));
   }
@@ -35,7 +35,7 @@ async function asked(
   }
   const sandboxIds: string[] = [];
   for (const given of sandbox ?? []) sandboxIds.push(await resolveId(context, "sandbox", given));
-  const body = { environment, service, imageTag, imageDigest, knobs: parseKnobs(knob) };
+  const body = { environment, service, imageTag, imageDigest, knobs: parseKnobs(knob, strategy) };
   return ask(context, { what: `plan ${imageTag} for ${environment}` }, (api, signal) =>
     api.planDeploy({ body: { ...body, ...(sandbox ? { sandboxIds } : {}) }, signal }),
   );

@@ -30,6 +30,8 @@ export function fakeSandbox(over: Partial<SandboxView> = {}): SandboxView {
     sessionLive: true,
     lastSeenAt: at(4000),
     quarantined: false,
+    pinnedTo: null,
+    drift: null,
     cordons: [],
     slots: [
       { index: 0, state: "occupied", generation: 7, taskId: id("7a7a7a7a"), since: at(65_000) },

@@ -28,6 +28,7 @@ import { HistoryList } from "./history/history-list.tsx";
 import { DeployMeasures } from "./deploy-measures.tsx";
 import { HostList } from "./host-list.tsx";
 import { KnobList } from "./knob-facts.tsx";
+import { PlanWaitingButton } from "./plan/plan-waiting-button.tsx";
 import { usePageTitle } from "../shell/use-page-title.ts";
 import { Actor } from "../lists/actor.tsx";
 import { IdText } from "../lists/id-text.tsx";
@@ -74,7 +75,10 @@ export function DeployDetail(props: { deploy: DeployView }) {
             </span>
           </div>
         </div>
-        <DeployButtons deploy={deploy} />
+        <div className="flex flex-wrap items-start gap-2 sm:justify-end">
+          <PlanWaitingButton deploy={deploy} />
+          <DeployButtons deploy={deploy} />
+        </div>
       </div>
       <Situation deploy={deploy} />
       <DeployFacts deploy={deploy} />

@@ -8,6 +8,8 @@ export interface FleetCounts {
   unreachable: number;
   cordoned: number;
   unhealthy: number;
+  drifted: number;
+  pinned: number;
 }
 
 export function countFleet(sandboxes: readonly SandboxView[]): FleetCounts {
@@ -19,6 +21,8 @@ export function countFleet(sandboxes: readonly SandboxView[]): FleetCounts {
     unreachable: sandboxes.filter((sandbox) => !sandbox.reachable).length,
     cordoned: sandboxes.filter((sandbox) => sandbox.cordons.length > 0).length,
     unhealthy: sandboxes.filter((sandbox) => sandbox.state === "unhealthy").length,
+    drifted: sandboxes.filter((sandbox) => sandbox.drift !== null).length,
+    pinned: sandboxes.filter((sandbox) => sandbox.pinnedTo !== null).length,
   };
 }
 
@@ -28,6 +32,8 @@ export function FleetSummary(props: { sandboxes: readonly SandboxView[]; total: 
   const troubles = [
     counts.unhealthy > 0 ? `${counts.unhealthy} unhealthy` : null,
     counts.unreachable > 0 ? `${counts.unreachable} unreachable` : null,
+    counts.drifted > 0 ? `${counts.drifted} drifted` : null,
+    counts.pinned > 0 ? `${counts.pinned} pinned by hand` : null,
     counts.cordoned > 0 ? `${counts.cordoned} cordoned` : null,
   ].filter((text) => text !== null);
   const shown =

@@ -50,6 +50,8 @@ function Condition(props: { sandbox: SandboxView }) {
     <div className="order-3 col-span-2 min-w-0 text-xs text-muted md:order-none md:col-span-1">
       <p className="flex flex-wrap items-center gap-x-3 text-ink">
         <StateMark state={sandbox.state} tone={sandboxTones[sandbox.state]} />
+        {sandbox.pinnedTo === null ? null : <StateMark state={`pinned to ${sandbox.pinnedTo}`} tone="attention" />}
+        {sandbox.drift === null ? null : <StateMark state="drifted" tone="bad" />}
         {sandbox.quarantined ? <StateMark state="quarantined" tone="attention" /> : null}
       </p>
       {sandbox.stateReason !== "" && sandbox.state !== "active" ? (
@@ -57,6 +59,7 @@ function Condition(props: { sandbox: SandboxView }) {
           <IdText text={sandbox.stateReason} />
         </p>
       ) : null}
+      {sandbox.pinnedTo === null ? null : <p>Somebody put it there by hand; no deploy takes it back by itself.</p>}
       <p>
         {sandbox.reachable ? (
           sandbox.sessionLive ? (
@@ -84,7 +87,8 @@ function Condition(props: { sandbox: SandboxView }) {
               Cordoned by {cordon.holderKind}
               {cordon.holderKind === "operator" ? ` ${cordon.holderId}` : ""}
             </span>
-            {cordon.reason ? `: ${cordon.reason}` : ""}, <Age at={cordon.since} />
+            {cordon.reason ? ": " : ""}
+            <IdText text={cordon.reason} />, <Age at={cordon.since} />
           </span>
         </p>
       ))}

@@ -23,6 +23,8 @@ export function fixtureSandbox(number: number, nowMs: number, change: Partial<Sa
     sessionLive: true,
     lastSeenAt: ago(2_000),
     quarantined: false,
+    pinnedTo: null,
+    drift: null,
     cordons: [],
     slots: ["occupied", "occupied", "accepting", "accepting"].map((state, index) =>
       fixtureSlot(number, index, state as SlotState, 7, nowMs),
@@ -70,6 +72,23 @@ export function fixtureFleet(nowMs: number): SandboxView[] {
       activeTaskCount: 4,
     }),
     fixtureSandbox(2, nowMs),
+    fixtureSandbox(7, nowMs, {
+      pinnedTo: "v1.8.1-hotfix",
+      stateReason: "pinned by hand to v1.8.1-hotfix",
+      generations: [generation(7, "serving", "v1.8.1-hotfix", 3, ago)],
+    }),
+    fixtureSandbox(8, nowMs, {
+      drift: `it runs v1.7.0 (${fixtureDigest(4)}), which is not allowed here any more`,
+      cordons: [
+        {
+          holderKind: "health",
+          holderId: "drift",
+          reason: `it runs v1.7.0 (${fixtureDigest(4)}), which is not allowed here any more`,
+          since: ago(20_000),
+        },
+      ],
+      generations: [generation(6, "serving", "v1.7.0", 4, ago)],
+    }),
     fixtureSandbox(3, nowMs, {
       cordons: [
         { holderKind: "operator", holderId: "maria", reason: "kernel update tonight", since: ago(3_600_000) },

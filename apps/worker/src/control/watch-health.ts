@@ -20,7 +20,9 @@ import {
   type LeaseTimes,
   type RolloutKnobs,
   assertNever,
+  driftHolder,
   environments,
+  pinnedReason,
 } from "@valet/shared";
 import type { Log } from "../log.ts";
 import { makeAsks } from "./asks.ts";
@@ -43,7 +45,6 @@ export interface WatchHealthDeps {
 
 const silent = { holderKind: "health", holderId: unreachableHolder } as const;
 /** Beside the cordon of silence: it is back, but must not work on the release it came back with. */
-const drifted = { holderKind: "health", holderId: "drift" } as const;
 
 /**
  * Asks every agent how it is. Silent too long: unhealthy, and cordoned in health's own name. Back again: first what it runs is
@@ -168,8 +169,8 @@ async function welcome(
 
 /** Holds a returned host out of work until it has been converged. Its running tasks go on. */
 async function hold({ db, log }: WatchHealthDeps, row: WatchedSandbox, reason: string): Promise<void> {
-  if (has(row, drifted)) return;
-  await db.tx((tx) => addCordon(tx, row.id, { ...drifted, reason }));
+  if (has(row, driftHolder)) return;
+  await db.tx((tx) => addCordon(tx, row.id, { ...driftHolder, reason }));
   log.warn({ event: "sandbox_drifted", sandboxId: row.id, name: row.name, reason });
 }
 
@@ -179,9 +180,9 @@ async function serveAgain(deps: WatchHealthDeps, row: WatchedSandbox, drift: Dri
     await db.tx((tx) => removeCordon(tx, row.id, silent));
     deps.log.info({ event: "sandbox_back", sandboxId: row.id, name: row.name });
   }
-  if (drift.kind !== "converge" && has(row, drifted)) await db.tx((tx) => removeCordon(tx, row.id, drifted));
+  if (drift.kind !== "converge" && has(row, driftHolder)) await db.tx((tx) => removeCordon(tx, row.id, driftHolder));
   if (!row.isSessionLive) return;
-  const reason = drift.kind === "pinned" ? `pinned by hand to ${drift.imageTag}` : "its agent and its session answer";
+  const reason = drift.kind === "pinned" ? pinnedReason(drift.imageTag) : "its agent and its session answer";
   const isWaiting = row.state === "provisioning" || row.state === "unhealthy";
   if (isWaiting || (drift.kind === "pinned" && row.stateReason !== reason)) await move(deps, row, "active", reason);
 }

@@ -2,6 +2,7 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 import { renderApp } from "../../testing/render-app.tsx";
+import { fixtureId } from "../../testing/seeded-random.ts";
 import { groupWaves } from "./plan-waves.tsx";
 
 async function plan() {
@@ -47,6 +48,22 @@ describe("the plan of a new deploy", () => {
     fireEvent.change(within(dialog).getByLabelText("Image tag"), { target: { value: "v2.5.0" } });
     expect(within(dialog).queryByRole("list", { name: "Waves" })).toBeNull();
     expect(within(dialog).getByRole("button", { name: "Deploy" })).toBeTruthy();
+  });
+});
+
+describe("the plan of a deploy that waits", () => {
+  it("is shown before it begins, and is what a trigger then insists on", async () => {
+    const { asked } = await renderApp(`/deploys/${fixtureId(3, 1)}`);
+    fireEvent.click(await screen.findByRole("button", { name: "Plan" }));
+    const dialog = await screen.findByRole("dialog", { name: /^Plan of v1.9.0/ });
+    await within(dialog).findByRole("list", { name: "Waves" });
+    fireEvent.click(within(dialog).getByRole("button", { name: "Trigger this plan" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(asked.filter((line) => line.startsWith("POST")).map((line) => line.split("/").at(-1))).toEqual([
+      "plan",
+      "trigger",
+    ]);
+    expect(screen.queryByRole("button", { name: "Plan" })).toBeNull();
   });
 });
 
