@@ -59,7 +59,7 @@ export function makeAssignments(deps: AssignmentDeps): Assignments {
   return {
     take,
     async run() {
-      const backoff = makeBackoff(50, 2_000);
+      const backoff = makeBackoff(50, 5_000);
       const quiet = makeBackoff(20, 500);
       while (!signal.aborted) {
         const open = await session.ready();

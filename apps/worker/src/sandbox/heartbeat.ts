@@ -33,10 +33,13 @@ export interface HeartbeatLoop {
   run(): Promise<void>;
 }
 
+const longestBackoffMs = 10_000;
+
 export function makeHeartbeat(deps: HeartbeatDeps): HeartbeatLoop {
   const { api, session, clock, log, signal } = deps;
   const bell: Bell = makeBell(clock);
-  const backoff = makeBackoff(100, 2_000);
+  // At its longest a period: what a whole fleet sends when the API is back again must be no more than on any other day.
+  const backoff = makeBackoff(100, longestBackoffMs);
   const beat = async (): Promise<boolean> => {
     const open = await session.ready();
     const sent = momentOf(clock);
@@ -67,7 +70,9 @@ export function makeHeartbeat(deps: HeartbeatDeps): HeartbeatLoop {
         const wasAnswered = await beat();
         const { heartbeatMs, confirmMs } = session.times();
         // Changes that come in a burst share a heartbeat.
-        const pauseMs = wasAnswered ? Math.min(10, confirmMs / 10) : Math.min(backoff.next(), heartbeatMs);
+        const pauseMs = wasAnswered
+          ? Math.min(10, confirmMs / 10)
+          : Math.min(backoff.next(), heartbeatMs * (0.5 + deps.random() / 2));
         await clock.sleep(pauseMs, signal).catch(ignoreAbort);
         if (!wasAnswered) {
           isSpread = false;
