@@ -14,12 +14,14 @@ export interface TaskEventRow {
   at: Date;
 }
 
-const columns = `t.id, t.tenant_id AS "tenantId", t.environment, t.state, t.state_reason AS "stateReason", t.spec,
+/** A TaskRow of `tasks t`, except for its sandbox's name. */
+export const ownTaskColumns = `t.id, t.tenant_id AS "tenantId", t.environment, t.state, t.state_reason AS "stateReason", t.spec,
   t.spec->>'url' AS url, t.step_count AS "stepCount", t.steps_done AS "stepsDone", t.priority, t.restart,
   t.max_attempts AS "maxAttempts", t.attempt_count AS "attemptCount", t.interruptions, t.fence,
   t.cancel_requested AS "cancelRequested", t.result, t.error, t.metadata, t.webhook_url AS "webhookUrl",
-  t.sandbox_id AS "sandboxId", s.name AS "sandboxName", t.created_at AS "createdAt", t.enqueued_at AS "enqueuedAt",
+  t.sandbox_id AS "sandboxId", t.created_at AS "createdAt", t.enqueued_at AS "enqueuedAt",
   t.started_at AS "startedAt", t.ended_at AS "endedAt"`;
+const columns = `${ownTaskColumns}, s.name AS "sandboxName"`;
 const from = "FROM tasks t LEFT JOIN sandboxes s ON s.id = t.sandbox_id";
 
 /** `tenantId` given: only that tenant's. */

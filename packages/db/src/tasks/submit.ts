@@ -2,7 +2,7 @@ import { err, ok } from "@valet/shared";
 import type { Environment, Result } from "@valet/shared";
 import type { Tx } from "../sql.ts";
 import { placementKey } from "./placement.ts";
-import { getTask } from "./read.ts";
+import { getTask, ownTaskColumns } from "./read.ts";
 import type { TaskRow, TaskSpecInput } from "./task-row.ts";
 
 export interface NewTask {
@@ -19,7 +19,7 @@ export interface IdempotencyConflict {
   message: string;
 }
 
-const insert = `INSERT INTO tasks (id, tenant_id, environment, spec, step_count, priority, placement_labels, placement_sandbox_id,
+const insert = `INSERT INTO tasks AS t (id, tenant_id, environment, spec, step_count, priority, placement_labels, placement_sandbox_id,
     placement_key, restart, max_attempts, metadata, webhook_url, queue_key, queue_timeout_ms, queue_expires_at)
   SELECT id, $2, $3, $4, $5, $6::int, $7, $8, $9, $10, $11, $12, $13, now() - $6::int * interval '1 second', $14::int,
     now() + $14::int * interval '1 millisecond'`;
@@ -32,13 +32,11 @@ export async function submitTask(
   tx: Tx,
   input: NewTask,
 ): Promise<Result<{ task: TaskRow; replayed: boolean }, IdempotencyConflict>> {
-  const id = await insertTask(tx, input);
-  if (id === undefined) return replay(tx, input);
-  await tx.query("SELECT pg_notify('valet_assign', '')");
-  return ok({ task: await mustGet(tx, id), replayed: false });
+  const task = await insertTask(tx, input);
+  return task ? ok({ task, replayed: false }) : replay(tx, input);
 }
 
-async function insertTask(tx: Tx, input: NewTask): Promise<string | undefined> {
+async function insertTask(tx: Tx, input: NewTask): Promise<TaskRow | undefined> {
   const { spec } = input;
   const values = [
     crypto.randomUUID(),
@@ -56,23 +54,24 @@ async function insertTask(tx: Tx, input: NewTask): Promise<string | undefined> {
     spec.webhookUrl ?? null,
     spec.queueTimeoutMs,
   ];
-  const stored = `stored AS (${insert} FROM claimed RETURNING id, tenant_id),
+  const stored = `stored AS (${insert} FROM claimed RETURNING ${ownTaskColumns}, NULL AS "sandboxName"),
     live AS (
       INSERT INTO live_events (type, audience, payload)
-      SELECT 'task_update', tenant_id, jsonb_build_object('taskId', id, 'status', 'queued', 'sandboxId', null) FROM stored
-      RETURNING id)
-    SELECT stored.id, pg_notify('valet_live', live.id::text) FROM stored, live`;
+      SELECT 'task_update', "tenantId", jsonb_build_object('taskId', id, 'status', 'queued', 'sandboxId', null) FROM stored
+      RETURNING id),
+    told AS (SELECT pg_notify('valet_live', live.id::text), pg_notify('valet_assign', '') FROM live)
+    SELECT stored.* FROM stored, told`;
   const { idempotencyKey, bodyHash } = input;
   const { rows } =
     idempotencyKey === undefined
-      ? await tx.query<{ id: string }>(`WITH claimed AS (SELECT $1::uuid AS id), ${stored}`, values)
-      : await tx.query<{ id: string }>(
+      ? await tx.query<TaskRow>(`WITH claimed AS (SELECT $1::uuid AS id), ${stored}`, values)
+      : await tx.query<TaskRow>(
           `WITH claimed AS (
              INSERT INTO idempotency_keys (tenant_id, key, body_hash, task_id) VALUES ($2, $15, $16, $1)
              ON CONFLICT (tenant_id, key) DO NOTHING RETURNING task_id AS id), ${stored}`,
           [...values, idempotencyKey, bodyHash ?? ""],
         );
-  return rows[0]?.id;
+  return rows[0];
 }
 
 async function replay(
