@@ -138,6 +138,7 @@ describe("a plan", () => {
     expect(risky.tasksAtRisk).toMatchObject([
       { taskId: "long", chancePastDeadline: 1, then: "the deploy waits for it" },
     ]);
+    expect(risky.tasksAtRisk[0]?.drainDeadlineInMs).toBeGreaterThanOrEqual(60_000);
     const forced = await planInput(world, { ...how, knobs: { drainTimeoutMs: 60_000, drainDeadlineAction: "force" } });
     expect(planDeploy(forced).tasksAtRisk[0]?.then).toBe("it is interrupted and put to review");
   });
