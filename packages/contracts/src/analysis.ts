@@ -104,7 +104,7 @@ export const analysisConfigSchema = z
           )
           .max(10)
           .default([])
-          .describe("Metrics that come as points rather than tasks."),
+          .describe("Metrics that come as points rather than tasks. None has a source yet: must be empty."),
       })
       .prefault({})
       .describe("What is compared."),

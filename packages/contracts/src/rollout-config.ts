@@ -88,7 +88,24 @@ export const rolloutConfigCheckedSchema = rolloutConfigViewSchema
 /** Checks a parsed document. Each problem names its key, and what is allowed there. */
 export function parseRolloutConfig(document: unknown): Result<RolloutConfig, ConfigProblem[]> {
   const parsed = rolloutConfigSchema.safeParse(document, { error: explainIssue });
-  return parsed.success ? ok(parsed.data) : err(problemsOf(parsed.error.issues));
+  if (!parsed.success) return err(problemsOf(parsed.error.issues));
+  const unfounded = metricsWithoutSource(parsed.data);
+  return unfounded.length === 0 ? ok(parsed.data) : err(unfounded);
+}
+
+/**
+ * A metric that nothing measures has no data, which is an error at every look: each canary would pause. Refused here and not by the
+ * schema, so that what was stored before can still be read.
+ */
+function metricsWithoutSource({ environments: configs }: RolloutConfig): ConfigProblem[] {
+  const message = "nothing measures points yet: use failureRate and durationMs, which come from tasks";
+  return Object.entries(configs).flatMap(([environment, config]) =>
+    Object.entries(config?.services ?? {}).flatMap(([service, { analysis }]): ConfigProblem[] => {
+      if (!analysis || analysis.metrics.points.length === 0) return [];
+      const path = ["environments", environment, "services", service, "analysis", "metrics", "points"];
+      return [{ path, field: path.join("."), message, code: "custom" }];
+    }),
+  );
 }
 
 export interface ServiceSettings {

@@ -1,6 +1,6 @@
 import { type Database, channels, openDatabase, outboxChannel } from "@valet/db";
 import { makeAgentDriver } from "@valet/rollout";
-import { type Clock, defaultKnobs, leaseTimes, systemClock } from "@valet/shared";
+import { type Clock, leaseTimes, systemClock } from "@valet/shared";
 import { makeBackoff } from "../backoff.ts";
 import { type Bell, ignoreAbort, makeBell } from "../bell.ts";
 import type { ControlConfig } from "../config.ts";
@@ -58,7 +58,7 @@ export async function runControlWorker({ config, log, signal, id }: ControlWorke
     relay: relay.transportOf,
     clock,
   });
-  const knobs = { ...defaultKnobs(config.VALET_ROLLOUT_DEFAULTS.order), ...config.VALET_ROLLOUT_DEFAULTS };
+  const knobs = config.VALET_ROLLOUT_DEFAULTS;
   const ringAll = () => {
     for (const bell of Object.values(bells)) bell.ring();
     relay.heard("");

@@ -1,14 +1,17 @@
+import { type KnobsOverride, emptyEnvironmentConfig, environmentConfigSchema, settingsFor } from "@valet/contracts";
 import {
   type Database,
+  type Tx,
   type WatchedSandbox,
   createDeploy,
+  getEnvironmentConfig,
   hasOpenDeploy,
   lastCompleted,
   recentlyDeployedTo,
   releaseByDigest,
   tryTransactionLock,
 } from "@valet/db";
-import type { Environment, RolloutKnobs } from "@valet/shared";
+import type { Environment } from "@valet/shared";
 import type { Log } from "../log.ts";
 
 /** How long a host that was just converged, in vain or not, is left before the next try. */
@@ -21,7 +24,7 @@ const trigger = "converge";
  * until they have ended (F22): it is cordoned, so that it gets no others.
  */
 export async function converge(
-  { db, log, knobs }: { db: Database; log: Log; knobs: RolloutKnobs },
+  { db, log, knobs }: { db: Database; log: Log; knobs: KnobsOverride },
   environment: Environment,
   hosts: readonly WatchedSandbox[],
 ): Promise<void> {
@@ -38,6 +41,7 @@ export async function converge(
     if (due.length === 0) return null;
     const names = due.map((host) => host.name).join(", ");
     return createDeploy(tx, {
+      ...(await settingsOf(tx, environment, knobs)),
       environment,
       service: "ghosthands",
       releaseId: release.id,
@@ -45,7 +49,6 @@ export async function converge(
       imageDigest: last.imageDigest,
       state: "queued",
       stateReason: `${names} came back on a release that is not allowed any more`,
-      knobs,
       trigger,
       createdBy: "control worker",
       sandboxIds: due.map((host) => host.id),
@@ -54,4 +57,16 @@ export async function converge(
   if (deploy) {
     log.info({ event: "converge_queued", deployId: deploy.id, environment, sandboxIds: deploy.sandboxIds });
   }
+}
+
+/**
+ * As rollout.yml of the environment says, but host by host: the release has completed here, so that nothing of it is tried or judged,
+ * and steps for the whole fleet would not fit the few hosts that are back.
+ */
+async function settingsOf(tx: Tx, environment: Environment, installation: KnobsOverride) {
+  const row = await getEnvironmentConfig(tx, environment);
+  const config = row ? environmentConfigSchema.parse(row.config) : emptyEnvironmentConfig;
+  const layers = { installation, environment: config, own: { strategy: "rolling" as const } };
+  const { knobs } = settingsFor("ghosthands", layers);
+  return { knobs, configVersion: row?.version ?? null };
 }

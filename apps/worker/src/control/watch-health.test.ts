@@ -1,3 +1,4 @@
+import { environmentConfigSchema } from "@valet/contracts";
 import {
   type TestDatabase,
   addCordon,
@@ -5,6 +6,7 @@ import {
   createTestDatabase,
   listDeploys,
   makeTestFleet,
+  putEnvironmentConfig,
   removeCordon,
 } from "@valet/db";
 import { type Reservation, defaultKnobs, leaseTimes, makeFakeClock } from "@valet/shared";
@@ -120,6 +122,25 @@ describe("health checks", () => {
     expect(fleet.host("sandbox-1").admitted).toHaveLength(before);
     const { rows } = await listDeploys(test.db, { page: 1, pageSize: 9, sortBy: "createdAt", sortOrder: "desc" });
     expect(rows[0]).toMatchObject({ trigger: "converge", state: "completed", sandboxIds: [fleet.idOf("sandbox-2")] });
+  });
+
+  it("a returned host is converged by rollout.yml of its environment, host by host", async () => {
+    await begin();
+    await deployed("v1");
+    const config = environmentConfigSchema.parse({
+      defaults: { strategy: "blue-green", rollbackWindowMs: 123_000, minHealthyMs: 0 },
+      services: { ghosthands: { drainTimeoutMs: 77_000 } },
+    });
+    const stored = { environment: "dev" as const, source: "", config, createdBy: "olga", expectedVersion: 0 };
+    expect(await putEnvironmentConfig(test.db, stored)).toMatchObject({ ok: true });
+    fleet.host("sandbox-2").isReachable = false;
+    await seconds(20);
+    await deployed("v2");
+    fleet.host("sandbox-2").isReachable = true;
+    for (let n = 0; n < 40 && (n === 0 || (await holders("sandbox-2")).length > 0); n += 1) await seconds(1);
+    const { rows } = await listDeploys(test.db, { page: 1, pageSize: 9, sortBy: "createdAt", sortOrder: "desc" });
+    expect(rows[0]).toMatchObject({ trigger: "converge", state: "completed", configVersion: 1 });
+    expect(rows[0]?.knobs).toMatchObject({ strategy: "rolling", rollbackWindowMs: 123_000, drainTimeoutMs: 77_000 });
   });
 
   it("a returned host waits while a deploy is open, and a converge in vain is not tried again at once", async () => {

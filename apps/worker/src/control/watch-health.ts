@@ -1,4 +1,4 @@
-import type { AgentHealth } from "@valet/contracts";
+import type { AgentHealth, KnobsOverride } from "@valet/contracts";
 import {
   type Database,
   type WatchedSandbox,
@@ -18,7 +18,6 @@ import {
   type Clock,
   type Environment,
   type LeaseTimes,
-  type RolloutKnobs,
   assertNever,
   driftHolder,
   environments,
@@ -36,8 +35,8 @@ export interface WatchHealthDeps {
   clock: Clock;
   times: LeaseTimes;
   log: Log;
-  /** Knobs of the deploys that converge a host. */
-  knobs: RolloutKnobs;
+  /** This installation's knobs for the deploys that converge a host; rollout.yml of their environment comes before them. */
+  knobs: KnobsOverride;
   everyMs?: number;
   /** A host that is silent this long is unreachable; an agent's own restart is shorter. */
   unreachableAfterMs?: number;

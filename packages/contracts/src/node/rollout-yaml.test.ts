@@ -146,6 +146,15 @@ describe("rollout.yml", () => {
     ]);
   });
 
+  it("refuses metrics that nothing measures: without data every look would be an error", () => {
+    const points = "analysis: { metrics: { failureRate: { share: 0.5 }, points: [{ name: memoryMb, share: 0.2 }] } }";
+    expect(problemsOf(production(`services:\n  ghosthands:\n    ${points}`))).toEqual([
+      expect.stringContaining(
+        "environments.production.services.ghosthands.analysis.metrics.points: nothing measures points yet",
+      ),
+    ]);
+  });
+
   it("refuses shares of an analysis that overlap", () => {
     const metrics = "metrics: { failureRate: { share: 0.9 }, durationMs: { share: 0.3 } }";
     expect(problemsOf(production(`services:\n  ghosthands:\n    analysis: { ${metrics} }`))).toEqual([
