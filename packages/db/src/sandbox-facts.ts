@@ -118,7 +118,8 @@ async function cordonsOf(sql: Sql, ids: readonly string[]) {
   return rows;
 }
 
-async function otherDeploysOn(sql: Sql, exceptDeployId: string) {
+/** Sandboxes that other active deploys, of any service, are in the middle of. */
+export async function otherDeploysOn(sql: Sql, exceptDeployId: string) {
   const { rows } = await sql.query<{ sandboxId: string; deployId: string }>(
     `SELECT h.sandbox_id AS "sandboxId", d.id AS "deployId" FROM deploys d JOIN deploy_hosts h ON h.deploy_id = d.id
      WHERE d.id <> $1 AND d.state = ANY ($2)

@@ -32,7 +32,7 @@ export type { Replayed } from "./history/replay.ts";
 export { mapLimited } from "./map-limited.ts";
 export { makeReconcile } from "./reconcile.ts";
 export type { Reconcile, Reconciled, ReconcileDeps } from "./reconcile.ts";
-export { type DeployStore, hasMiscounted, takesService } from "./store.ts";
+export { type DeployStore, begunSandboxes, hasMiscounted, takesService } from "./store.ts";
 export type { CommandAnswer, CommandTo, DriverError, HostDriver } from "./driver.ts";
 export { makeAgentDriver } from "./drivers/agent.ts";
 export type { AgentDriverDeps } from "./drivers/agent.ts";

@@ -4,7 +4,7 @@ import type { AnalysisArms } from "./analysis/model.ts";
 import { isAnalysing, type Decision, type DeployDocument, type DeployRequest } from "./model.ts";
 import type { EnvironmentFacts, SandboxFacts } from "./observation.ts";
 import { inFlightSteps } from "./decide/hosts.ts";
-import { hasMiscounted, takesService, type DeployStore } from "./store.ts";
+import { begunSandboxes, hasMiscounted, takesService, type DeployStore } from "./store.ts";
 
 /** A sandbox as the memory store holds it: the facts, without what is derived from deploys. */
 export type MemorySandbox = Omit<SandboxFacts, "otherDeploys"> & { environment: string };
@@ -154,6 +154,7 @@ export function makeMemoryStore(ledger?: SandboxLedger): MemoryStore {
     async save(next, expectedRevision, change) {
       const found = deploys.get(next.id);
       if (!found || found.revision !== expectedRevision || breaksGuard(next, change.writes)) return "lost_race";
+      if (begunSandboxes(found, next).some((id) => otherDeploysOn(id, next).length > 0)) return "lost_race";
       if (takesService(change) && hasMiscounted(change, cordonedByDeploys(held.sandboxFacts()))) return "lost_race";
       for (const write of change.writes) held.apply(write, next.environment, next.service);
       for (const decision of change.decisions) decisions.push({ deployId: next.id, decision });

@@ -1,9 +1,17 @@
 import type { Write } from "./effect.ts";
 import type { Seen } from "./history/journal.ts";
-import type { Decision, DeployDocument } from "./model.ts";
+import { isInFlight } from "./decide/hosts.ts";
+import type { Decision, DeployDocument, HostStep } from "./model.ts";
 import type { EnvironmentFacts, SandboxFacts } from "./observation.ts";
 
 type Change = { writes: readonly Write[]; seen?: Seen };
+
+/** Sandboxes whose turn comes with this save: no other deploy, of any service, may be in the middle of them. */
+export function begunSandboxes(before: DeployDocument, next: DeployDocument): string[] {
+  const waited = new Set(before.hosts.filter((host) => waitingSteps.has(host.step)).map((host) => host.sandboxId));
+  return next.hosts.filter((host) => isInFlight(host) && waited.has(host.sandboxId)).map((host) => host.sandboxId);
+}
+const waitingSteps = new Set<HostStep["step"]>(["pending", "skipped"]);
 
 /** It takes at least one host out of service. */
 export const takesService = ({ writes }: Change): boolean => writes.some((write) => write.kind === "cordon");

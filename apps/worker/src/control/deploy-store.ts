@@ -19,6 +19,7 @@ import {
   moveSandbox,
   noteReleaseDigest,
   openDeployIds,
+  otherDeploysOn,
   removeCordon,
   sandboxFacts,
   saveDeploy,
@@ -29,6 +30,7 @@ import {
   type DeployStore,
   type EnvironmentFacts,
   type Write,
+  begunSandboxes,
   changedHosts,
   documentOf,
   hasMiscounted,
@@ -92,6 +94,13 @@ async function saveDocument(
     throw new LostRace(saved.error.message);
   }
   const change = { writes, seen };
+  const begun = seen ? begunSandboxes(seen.deploy, next) : [];
+  if (begun.length > 0) {
+    await lockDeployCordons(tx, next.environment);
+    const others = await otherDeploysOn(tx, next.id);
+    const taken = others.find((one) => begun.includes(one.sandboxId));
+    if (taken) throw new LostRace(`deploy ${taken.deployId} has begun ${taken.sandboxId} meanwhile`);
+  }
   if (takesService(change) && hasMiscounted(change, await lockDeployCordons(tx, next.environment))) {
     throw new LostRace("other deploys have taken or freed hosts since they were counted");
   }
