@@ -58,6 +58,9 @@ export function tendCanary(draft: Draft): void {
   const here = hosts.filter(isAtPlace).length;
   const [first] = failed;
   if (first && failed.length === hosts.length) return failCanary(draft, first);
+  // It had begun to give way to a newer deploy, which then never came: nobody is left to reach this step.
+  const back = hosts.find((host) => host.step === "rolled_back");
+  if (back) return failCanary(draft, back, "gave its slots back to a newer deploy, which never began");
   if (here === 0 || here + failed.length < hosts.length) {
     return waitFor(draft, `${stepText(deploy)}: ${here} of ${hosts.length} hosts are at their place`);
   }
@@ -88,9 +91,10 @@ function beginBake(draft: Draft, step: CanaryStep, hosts: number): number {
   return now;
 }
 
-function failCanary(draft: Draft, first: HostStep): void {
+function failCanary(draft: Draft, first: HostStep, why?: string): void {
   const { deploy } = draft;
-  const reason = `${stepText(deploy)}: every host of it failed; ${first.name}: ${first.reason}`;
+  const told = why ? `${first.name} ${why}` : `every host of it failed; ${first.name}: ${first.reason}`;
+  const reason = `${stepText(deploy)}: ${told}`;
   say(draft, reason);
   deploy.engine = { kind: "rolling", failing: reason };
 }
