@@ -23,7 +23,7 @@ export function assignLoop({ db, times, log, bell }: AssignDeps): ControlLoop {
     everyMs: safetyMs,
     bell,
     async round() {
-      const { reservations, more } = await db.tx((tx) => reserveTasks(tx, { limit: batchSize, times }));
+      const { reservations, more } = await reserveTasks(db, { limit: batchSize, times });
       for (const { taskId, fence, sandboxId, slot, generation } of reservations)
         log.debug({ event: "task_reserved", taskId, fence, sandboxId, slot, generation });
       return more ? "again" : "idle";

@@ -2,7 +2,6 @@ import { attemptText, eventsResult } from "@valet/shared";
 import type { EventInput, EventsResult, Finish, LeaseTimes } from "@valet/shared";
 import { announceTasks } from "../announce.ts";
 import type { Tx } from "../sql.ts";
-import { completePlainly } from "./complete-plainly.ts";
 import { completeAttempts } from "./complete.ts";
 import { finishOf } from "./finish-event.ts";
 import { storeEvents } from "./store-events.ts";
@@ -17,11 +16,14 @@ export async function recordEvents(
 ): Promise<EventsResult> {
   const { sandboxId, events } = input;
   if (events.length === 0) return { accepted: [], stale: [] };
-  const hasFinish = events.some((event) => event.type === "finished");
-  const { known, fresh } = await storeEvents(tx, sandboxId, events, hasFinish);
+  const finishes = events.filter((event) => event.type === "finished").map(finishOf);
+  const { known, fresh, ended } = await storeEvents(tx, sandboxId, events, {
+    ends: plainEnds(finishes),
+    locksSandbox: finishes.length > 0,
+  });
   const newest = new Set(known.filter((one) => one.isNewest).map(attemptText));
-  const finishes = events.filter((event) => event.type === "finished" && newest.has(attemptText(event))).map(finishOf);
-  const ended = await endAttempts(tx, sandboxId, finishes);
+  const rest = finishes.filter((finish) => newest.has(attemptText(finish)) && !ended.has(finish.taskId));
+  for (const one of await completeAttempts(tx, sandboxId, rest)) if (one.taken) ended.add(one.taskId);
   await announceTasks(
     tx,
     fresh.filter((taskId) => !ended.has(taskId)),
@@ -29,14 +31,8 @@ export async function recordEvents(
   return eventsResult(events, (ref) => newest.has(attemptText(ref)));
 }
 
-/** Ids of the tasks that changed by it, which are announced already. */
-async function endAttempts(tx: Tx, sandboxId: string, finishes: readonly Finish[]): Promise<Set<string>> {
-  const ended = await completePlainly(
-    tx,
-    sandboxId,
-    finishes.filter((finish) => finish.status === "completed"),
-  );
-  const rest = finishes.filter((finish) => !ended.has(finish.taskId));
-  const completed = await completeAttempts(tx, sandboxId, rest);
-  return new Set([...ended, ...completed.filter((one) => one.taken).map((one) => one.taskId)]);
+/** One end a task, and only the first that its journal told. */
+function plainEnds(finishes: readonly Finish[]): Finish[] {
+  const firsts = new Map(finishes.toReversed().map((finish) => [finish.taskId, finish]));
+  return [...firsts.values()].filter((finish) => finish.status === "completed").reverse();
 }

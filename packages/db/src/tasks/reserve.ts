@@ -45,7 +45,8 @@ async function tryReserve(
   input: ReserveInput,
 ): Promise<{ reservations: Reservation[]; matched: number; free: number }> {
   const none = { reservations: [], matched: 0, free: 0 };
-  await sql.query("SELECT pg_advisory_xact_lock($1)", [lockKey]);
+  // In a transaction the turn can be had before the reading already; without one it would end with its own statement.
+  if ("inTransaction" in sql) await sql.query("SELECT pg_advisory_xact_lock($1)", [lockKey]);
   const listed = await queuedClasses(sql, mostClasses + 1, input.environment);
   if (listed.length === 0) return none;
   const sandboxes = await sandboxesWithFreeSlots(sql, input.times, searchFor(listed, input));
@@ -84,36 +85,33 @@ async function alternatives(
 }
 
 /**
- * Takes the locks in order (sandboxes, slots, tasks), drops what changed since it was read, and writes the rest. A cordon moves the
+ * Takes the locks in order (one reservation at a time, sandboxes, tasks, slots), drops what changed since it was read, and writes the
+ * rest. Under a shared lock of its sandbox nobody but a reservation touches a slot, so that slots need no lock before the write. A cordon moves the
  * sandbox's plan revision, which is compared again once the row is locked: from a cordon's commit on nothing is reserved. Dashboards
  * are told at the acknowledgement, some milliseconds later.
  */
 async function writeReservations(sql: Sql, matches: readonly Match[], times: LeaseTimes): Promise<Reservation[]> {
   const { rows } = await sql.query<Reservation>(
-    `WITH want AS (
+    `WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($9)),
+     want AS (
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[], $8::bigint[])
          AS w (task_id, sandbox_id, slot_index, generation, lease_id, fence, plan_revision)),
      box AS MATERIALIZED (
-       SELECT s.id FROM sandboxes s JOIN (SELECT DISTINCT sandbox_id, plan_revision FROM want) w ON w.sandbox_id = s.id
+       SELECT s.id FROM turn, sandboxes s JOIN (SELECT DISTINCT sandbox_id, plan_revision FROM want) w ON w.sandbox_id = s.id
        WHERE s.plan_revision = w.plan_revision AND s.state IN ('active', 'deploying')
        ORDER BY s.id FOR SHARE OF s),
-     slot AS MATERIALIZED (
-       SELECT l.id, w.task_id FROM box JOIN want w ON w.sandbox_id = box.id
-         JOIN slots l ON l.sandbox_id = w.sandbox_id AND l.index = w.slot_index
-       WHERE l.state = 'accepting' AND l.generation = w.generation
-       FOR NO KEY UPDATE OF l SKIP LOCKED),
      task AS MATERIALIZED (
-       SELECT t.id, t.tenant_id FROM slot JOIN want w USING (task_id) JOIN tasks t ON t.id = w.task_id
+       SELECT w.*, t.tenant_id FROM box JOIN want w ON w.sandbox_id = box.id JOIN tasks t ON t.id = w.task_id
        WHERE t.queue_key IS NOT NULL AND t.fence = w.fence
        FOR NO KEY UPDATE OF t SKIP LOCKED),
      good AS (
-       SELECT w.*, task.tenant_id, slot.id AS slot_id FROM want w JOIN slot USING (task_id) JOIN task ON task.id = w.task_id),
+       UPDATE slots l SET state = 'reserved', task_id = task.task_id, fence = task.fence + 1, updated_at = now()
+       FROM task WHERE l.sandbox_id = task.sandbox_id AND l.index = task.slot_index AND l.state = 'accepting'
+         AND l.generation = task.generation
+       RETURNING task.*),
      taken AS (
        UPDATE tasks t SET state = 'assigned', state_reason = '', queue_key = NULL, fence = good.fence + 1,
          sandbox_id = good.sandbox_id FROM good WHERE t.id = good.task_id),
-     held AS (
-       UPDATE slots l SET state = 'reserved', task_id = good.task_id, fence = good.fence + 1, updated_at = now()
-       FROM good WHERE l.id = good.slot_id),
      tried AS (
        INSERT INTO attempts (task_id, fence, lease_id, sandbox_id, slot_index, generation, lease_expires_at)
        SELECT task_id, fence + 1, lease_id, sandbox_id, slot_index, generation, now() + $7 * interval '1 millisecond' FROM good),
@@ -134,6 +132,7 @@ async function writeReservations(sql: Sql, matches: readonly Match[], times: Lea
       matches.map((match) => match.head.fence),
       times.leaseMs,
       matches.map((match) => match.planRevision),
+      lockKey,
     ],
   );
   return rows;
