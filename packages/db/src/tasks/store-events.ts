@@ -57,12 +57,12 @@ const store = (lock: string): string => `
     SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::int[], $6::text[], $7::jsonb[], $8::timestamptz[])
       WITH ORDINALITY AS e (task_id, fence, lease_id, seq, type, data, at, place)),
   known AS (
-    SELECT d.task_id, d.fence, a.lease_id, a.slot_index, t.fence = d.fence AS is_newest,
+    SELECT d.task_id, d.fence, d.lease_id, d.has_end, a.slot_index, t.fence = d.fence AS is_newest,
       a.ended_at IS NULL AND t.fence = d.fence AND t.state IN ('running', 'paused', 'needs_human') AS is_live
-    FROM box CROSS JOIN (SELECT DISTINCT task_id, fence FROM e) AS d
+    FROM box CROSS JOIN (SELECT task_id, fence, lease_id, bool_or(type = 'finished') AS has_end FROM e GROUP BY 1, 2, 3) AS d
       -- LIMIT keeps the planner from reading the whole table while its statistics say that it is small.
-      CROSS JOIN LATERAL (SELECT lease_id, slot_index, ended_at FROM attempts
-        WHERE task_id = d.task_id AND fence = d.fence AND sandbox_id = box.id LIMIT 1) AS a
+      CROSS JOIN LATERAL (SELECT slot_index, ended_at FROM attempts
+        WHERE task_id = d.task_id AND fence = d.fence AND lease_id = d.lease_id AND sandbox_id = box.id LIMIT 1) AS a
       CROSS JOIN LATERAL (SELECT fence, state FROM tasks WHERE id = d.task_id LIMIT 1) AS t),
   stored AS (
     INSERT INTO task_events (task_id, fence, seq, type, data, at)
@@ -77,8 +77,7 @@ const store = (lock: string): string => `
     WHERE p.task_id = done.task_id AND p.fence = done.fence AND p.step_index = done.step_index AND p.outcome IS NULL),
   far AS (
     SELECT task_id, fence, max(step_index) + 1 AS steps FROM done
-    WHERE is_done AND task_id NOT IN (
-      SELECT task_id FROM e JOIN known USING (task_id, fence, lease_id) WHERE type = 'finished') GROUP BY task_id, fence),
+    WHERE is_done AND task_id NOT IN (SELECT task_id FROM known WHERE has_end) GROUP BY task_id, fence),
   moved AS (
     UPDATE tasks t SET steps_done = far.steps FROM far
     WHERE t.id = far.task_id AND t.fence = far.fence AND t.steps_done < far.steps
