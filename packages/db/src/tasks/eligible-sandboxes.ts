@@ -17,6 +17,24 @@ export const eligibleFrom = `
     AND (s.quarantined_until IS NULL OR s.quarantined_until < now())
     AND NOT EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = s.id)`;
 
+/** The same as `eligibleFrom`, each sandbox once and with all its free slots at hand; `which` picks among them. */
+const withFreeSlots = (which: string): string => `
+  SELECT s.id, s.environment, s.labels, s.plan_revision, free.slots
+  FROM sandboxes s
+    JOIN sessions n ON n.sandbox_id = s.id AND n.closed_at IS NULL
+      AND n.last_heartbeat_at > now() - $1 * interval '1 millisecond'
+    CROSS JOIN LATERAL (
+      SELECT jsonb_agg(jsonb_build_object('index', l.index, 'generation', l.generation) ORDER BY l.index) AS slots
+      FROM generations g
+        JOIN allowed_releases r ON r.environment = s.environment AND r.service = 'ghosthands' AND r.image_digest = g.image_digest
+        JOIN slots l ON l.sandbox_id = s.id AND l.generation = g.number AND l.state = 'accepting'
+      WHERE g.sandbox_id = s.id AND g.accepting AND g.state <> 'ended') AS free
+  WHERE s.state IN ('active', 'deploying') AND s.reachable
+    AND (s.quarantined_until IS NULL OR s.quarantined_until < now())
+    AND NOT EXISTS (SELECT 1 FROM cordons c WHERE c.sandbox_id = s.id)
+    AND ($2::text IS NULL OR s.environment = $2) AND free.slots IS NOT NULL AND ${which}
+  ORDER BY s.id LIMIT $3`;
+
 /**
  * Sandboxes with at least one free slot. Of more than `most`, those that follow a random id: to look for the emptiest of a large
  * fleet for every task would cost more than the task.
@@ -27,17 +45,8 @@ export async function sandboxesWithFreeSlots(
   { environment, most }: { environment?: Environment | undefined; most: number },
 ): Promise<EligibleSandbox[]> {
   const { rows } = await sql.query<EligibleSandbox>(
-    `WITH found AS MATERIALIZED (
-       (SELECT s.id ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
-          AND s.id >= $4::uuid GROUP BY s.id ORDER BY s.id LIMIT $3)
-       UNION ALL
-       (SELECT s.id ${eligibleFrom} AND l.state = 'accepting' AND ($2::text IS NULL OR s.environment = $2)
-          AND s.id < $4::uuid GROUP BY s.id ORDER BY s.id LIMIT $3)
-       LIMIT $3)
-     SELECT s.id, s.environment, s.labels, s.plan_revision AS "planRevision",
-       jsonb_agg(jsonb_build_object('index', l.index, 'generation', l.generation) ORDER BY l.index) AS "freeSlots"
-     ${eligibleFrom} AND s.id IN (SELECT id FROM found) AND l.state = 'accepting'
-     GROUP BY s.id`,
+    `SELECT id, environment, labels, plan_revision AS "planRevision", slots AS "freeSlots"
+     FROM ((${withFreeSlots("s.id >= $4::uuid")}) UNION ALL (${withFreeSlots("s.id < $4::uuid")})) AS found LIMIT $3`,
     [freshMs(times), environment ?? null, most, crypto.randomUUID()],
   );
   return rows;
