@@ -10,6 +10,8 @@ import { holdRate } from "./queue/sustained.ts";
 /** Issue 2: at least the peer's throughput at the same batch size, and 200 tasks/s held with dead tuples and latency flat. */
 const targetRatio = 1;
 const sustainedPerSecond = 200;
+/** Postgres plans a prepared statement anew for its first five runs on each connection. */
+const warmUpBatches = 40;
 
 export interface QueueBenchInput {
   /** How long 200 tasks/s are held; 0 leaves that part out. */
@@ -51,12 +53,10 @@ export async function benchQueue({ seconds, rounds = 5, batch = 50, tasks = 10_0
   try {
     const ours: number[] = [];
     const peer: number[] = [];
-    // One round of each to warm up: plans, caches, files.
-    await measureOurs(server.url, { tasks: batch * 4, batch });
-    await measureGraphile(server.url, { jobs: batch * 4, batch });
+    const measure = { tasks, batch, warmUp: batch * warmUpBatches };
     for (let round = 0; round < rounds; round += 1) {
-      ours.push(await measureOurs(server.url, { tasks, batch }));
-      peer.push(await measureGraphile(server.url, { jobs: tasks, batch }));
+      ours.push(await measureOurs(server.url, measure));
+      peer.push(await measureGraphile(server.url, measure));
     }
     const ratio = median(ours.map((perSecond, round) => perSecond / (peer[round] ?? Number.NaN)));
     const sustained = seconds > 0 ? await holdRate(server.url, { seconds, perSecond: sustainedPerSecond }) : null;

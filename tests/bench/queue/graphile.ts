@@ -1,9 +1,10 @@
 import { makeWorkerUtils, run } from "graphile-worker";
 import { Logger } from "graphile-worker";
-import { freshDatabase } from "./ours.ts";
+import { type Measure, freshDatabase, makeClock } from "./ours.ts";
 
 /** Jobs a second of graphile-worker with a local queue and batched completion of the same size. */
-export async function measureGraphile(serverUrl: string, input: { jobs: number; batch: number }): Promise<number> {
+export async function measureGraphile(serverUrl: string, input: Measure): Promise<number> {
+  const total = input.tasks + input.warmUp;
   const { db, url } = await freshDatabase(serverUrl, "peer");
   const logger = new Logger(() => () => undefined);
   const utils = await makeWorkerUtils({ connectionString: url, logger });
@@ -11,14 +12,14 @@ export async function measureGraphile(serverUrl: string, input: { jobs: number; 
   await db.query(
     `SELECT graphile_worker.add_jobs(array(SELECT json_populate_record(null::graphile_worker.job_spec,
        json_build_object('identifier', 'noop', 'payload', json_build_object('n', n))) FROM generate_series(1, $1) n))`,
-    [input.jobs],
+    [total],
   );
   await utils.release();
   await db.query("VACUUM ANALYZE");
   let done = 0;
   let finish = (): void => undefined;
   const finished = new Promise<void>((resolve) => (finish = resolve));
-  const startMs = performance.now();
+  const clock = makeClock(input.warmUp);
   const runner = await run({
     connectionString: url,
     logger,
@@ -26,7 +27,8 @@ export async function measureGraphile(serverUrl: string, input: { jobs: number; 
     taskList: {
       noop: async () => {
         done += 1;
-        if (done === input.jobs) finish();
+        clock.note(done);
+        if (done === total) finish();
       },
     },
     preset: {
@@ -42,9 +44,9 @@ export async function measureGraphile(serverUrl: string, input: { jobs: number; 
   });
   await finished;
   await runner.stop();
-  const elapsedMs = performance.now() - startMs;
+  const perSecond = clock.perSecond(total);
   const { rows } = await db.query<{ left: number }>("SELECT count(*) AS left FROM graphile_worker._private_jobs");
   await db.close();
   if (rows[0]?.left !== 0) throw new Error(`${rows[0]?.left} jobs were left`);
-  return (input.jobs / elapsedMs) * 1000;
+  return perSecond;
 }

@@ -25,22 +25,41 @@ export async function freshDatabase(serverUrl: string, name: string): Promise<{ 
   return { url: url.toString(), db: openDatabase({ url: url.toString(), max: 8, applicationName: "bench" }) };
 }
 
+export interface Measure {
+  tasks: number;
+  batch: number;
+  /** Done before the clock starts, over the same connections: plans are made, caches filled. */
+  warmUp: number;
+}
+
 /** Tasks a second from queued to completed: reserve, acknowledge, three events of which one ends it; the slot accepts again. */
-export async function measureOurs(serverUrl: string, input: { tasks: number; batch: number }): Promise<number> {
+export async function measureOurs(serverUrl: string, input: Measure): Promise<number> {
   const { db, url } = await freshDatabase(serverUrl, "ours");
   await migrate(url, { environment: "dev" });
   const fleet = makeTestFleet(db, times);
   const boxes = [];
   for (let n = 0; n < inFlight; n += 1) boxes.push(await fleet.addSandbox({ capacity: Math.min(100, input.batch) }));
-  await queueTasks(db, input.tasks);
+  const total = input.tasks + input.warmUp;
+  await queueTasks(db, total);
   await db.query("VACUUM ANALYZE");
-  const startMs = performance.now();
-  const done = await runAll(db, boxes, input);
-  const elapsedMs = performance.now() - startMs;
+  const clock = makeClock(input.warmUp);
+  await runAll(db, boxes, { total, batch: input.batch, onDone: (done) => clock.note(done) });
+  const perSecond = clock.perSecond(total);
   const { rows } = await db.query<{ left: number }>("SELECT count(*) AS left FROM tasks WHERE state <> 'completed'");
   await db.close();
-  if (done !== input.tasks || rows[0]?.left !== 0) throw new Error(`${done} of ${input.tasks} tasks were completed`);
-  return (input.tasks / elapsedMs) * 1000;
+  if (rows[0]?.left !== 0) throw new Error(`${rows[0]?.left} of ${total} tasks were left`);
+  return perSecond;
+}
+
+/** Starts when `warmUp` are done, and counts only what comes after. */
+export function makeClock(warmUp: number): { note: (done: number) => void; perSecond: (total: number) => number } {
+  let start: { ms: number; done: number } | undefined;
+  return {
+    note: (done) => {
+      if (done >= warmUp) start ??= { ms: performance.now(), done };
+    },
+    perSecond: (total) => (start ? ((total - start.done) / (performance.now() - start.ms)) * 1000 : Number.NaN),
+  };
 }
 
 export async function queueTasks(db: Database, count: number): Promise<void> {
@@ -60,17 +79,18 @@ export async function queueTasks(db: Database, count: number): Promise<void> {
 async function runAll(
   db: Database,
   boxes: readonly TestSandbox[],
-  input: { tasks: number; batch: number },
-): Promise<number> {
+  input: { total: number; batch: number; onDone: (done: number) => void },
+): Promise<void> {
   let done = 0;
   const working = new Set<Promise<void>>();
   const work = async (box: TestSandbox, own: readonly Reservation[]): Promise<void> => {
     await handle(db, box, own);
     done += own.length;
+    input.onDone(done);
   };
   const beat = setInterval(() => void Promise.all(boxes.map((box) => box.heartbeat())), times.heartbeatMs);
   try {
-    while (done < input.tasks) {
+    while (done < input.total) {
       const given = await reserveAll(db, input.batch);
       for (const box of boxes) {
         const own = given.filter((one) => one.sandboxId === box.id);
@@ -85,7 +105,6 @@ async function runAll(
   } finally {
     clearInterval(beat);
   }
-  return done;
 }
 
 async function reserveAll(db: Database, batch: number): Promise<Reservation[]> {
