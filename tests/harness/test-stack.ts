@@ -54,6 +54,14 @@ export interface TestStackSettings extends Partial<Omit<StackSettings, "programs
 }
 
 /** A whole local system for one test file: real Postgres, real processes, real browser, free ports, an own folder. */
+/** What became of each attempt, and the last it was heard of: what one needs to know of a task that does not end. */
+const attemptLines = `
+  SELECT concat_ws(' ', a.task_id, 'fence', a.fence, 'slot', a.slot_index, 'of generation', a.generation,
+    'reserved', a.reserved_at, 'ended', a.ended_at, a.outcome, a.reason,
+    (SELECT 'last event ' || e.seq || ' ' || e.type || ' at ' || e.at FROM task_events e
+     WHERE (e.task_id, e.fence) = (a.task_id, a.fence) ORDER BY e.seq DESC LIMIT 1)) AS line
+  FROM attempts a WHERE a.task_id = ANY($1::uuid[]) ORDER BY a.task_id, a.fence`;
+
 export async function startTestStack(settings: TestStackSettings = {}): Promise<TestStack> {
   const dataDir = mkdtempSync(join(tmpdir(), "valet-system-"));
   chmodSync(dataDir, 0o755);
@@ -151,7 +159,13 @@ function conveniences(stack: Stack, site: Site, dataDir: string) {
             ["queued", "assigned", "running", "paused", "needs_human"].includes(state),
           );
           if (open.length > 0 || found.length < tasks.length) {
-            throw new Error(`${open.length} still open: ${open.map(({ id, state }) => `${id} ${state}`).join(", ")}`);
+            const attempts = await rows<{ line: string }>(attemptLines, [open.map(({ id }) => id)]);
+            throw new Error(
+              [
+                `${open.length} still open: ${open.map(({ id, state }) => `${id} ${state}`).join(", ")}`,
+                ...attempts.map(({ line }) => line),
+              ].join("\n  "),
+            );
           }
           return new Map(found.map(({ id, state }) => [id, state]));
         },
