@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startEmbeddedPostgres } from "@valet/db";
 import { measureGraphile } from "./queue/graphile.ts";
-import { measureOurs } from "./queue/ours.ts";
+import { type Measured, measureOurs } from "./queue/ours.ts";
 import { holdRate } from "./queue/sustained.ts";
 
 /** Issue 2: at least the peer's throughput at the same batch size, and 200 tasks/s held with dead tuples and latency flat. */
@@ -51,23 +51,29 @@ export async function benchQueue({ seconds, rounds = 5, batch = 50, tasks = 10_0
   chmodSync(dataDir, 0o755);
   const server = await startEmbeddedPostgres({ dataDir });
   try {
-    const ours: number[] = [];
-    const peer: number[] = [];
+    const ours: Measured[] = [];
+    const peer: Measured[] = [];
     const measure = { tasks, batch, warmUp: batch * warmUpBatches };
     for (let round = 0; round < rounds; round += 1) {
       ours.push(await measureOurs(server.url, measure));
       peer.push(await measureGraphile(server.url, measure));
     }
-    const ratio = median(ours.map((perSecond, round) => perSecond / (peer[round] ?? Number.NaN)));
+    const ratioOf = (of: (one: Measured) => number) =>
+      rounded(median(ours.map((own, round) => of(own) / of(peer[round] ?? { perSecond: Number.NaN, rowsEach: 0 }))));
+    const ratio = ratioOf(({ perSecond }) => perSecond);
     const sustained = seconds > 0 ? await holdRate(server.url, { seconds, perSecond: sustainedPerSecond }) : null;
     return {
       bench: "queue",
       batch,
       tasks,
-      oursPerSecond: ours.map(Math.round),
-      peerPerSecond: peer.map(Math.round),
-      ratio: Math.round(ratio * 100) / 100,
+      oursPerSecond: ours.map(({ perSecond }) => Math.round(perSecond)),
+      peerPerSecond: peer.map(({ perSecond }) => Math.round(perSecond)),
+      ratio,
       targetRatio,
+      // What is behind the ratio: how many row versions each writes for one task, and how many a second.
+      oursRowsEach: rounded(median(ours.map(({ rowsEach }) => rowsEach))),
+      peerRowsEach: rounded(median(peer.map(({ rowsEach }) => rowsEach))),
+      rowsPerSecondRatio: ratioOf(({ perSecond, rowsEach }) => perSecond * rowsEach),
       sustained,
       isWithin: ratio >= targetRatio && (sustained === null || sustained.isFlat),
     };
@@ -76,6 +82,8 @@ export async function benchQueue({ seconds, rounds = 5, batch = 50, tasks = 10_0
     rmSync(dataDir, { recursive: true, force: true });
   }
 }
+
+const rounded = (value: number): number => Math.round(value * 100) / 100;
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,9 +1,9 @@
 import { makeWorkerUtils, run } from "graphile-worker";
 import { Logger } from "graphile-worker";
-import { type Measure, freshDatabase, makeClock } from "./ours.ts";
+import { type Measure, type Measured, freshDatabase, makeClock, rowsWrittenEach } from "./ours.ts";
 
 /** Jobs a second of graphile-worker with a local queue and batched completion of the same size. */
-export async function measureGraphile(serverUrl: string, input: Measure): Promise<number> {
+export async function measureGraphile(serverUrl: string, input: Measure): Promise<Measured> {
   const total = input.tasks + input.warmUp;
   const { db, url } = await freshDatabase(serverUrl, "peer");
   const logger = new Logger(() => () => undefined);
@@ -48,5 +48,5 @@ export async function measureGraphile(serverUrl: string, input: Measure): Promis
   const { rows } = await db.query<{ left: number }>("SELECT count(*) AS left FROM graphile_worker._private_jobs");
   await db.close();
   if (rows[0]?.left !== 0) throw new Error(`${rows[0]?.left} jobs were left`);
-  return perSecond;
+  return { perSecond, rowsEach: await rowsWrittenEach(serverUrl, "peer", total) };
 }

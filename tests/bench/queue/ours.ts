@@ -32,8 +32,13 @@ export interface Measure {
   warmUp: number;
 }
 
+export interface Measured {
+  perSecond: number;
+  rowsEach: number;
+}
+
 /** Tasks a second from queued to completed: reserve, acknowledge, three events of which one ends it; the slot accepts again. */
-export async function measureOurs(serverUrl: string, input: Measure): Promise<number> {
+export async function measureOurs(serverUrl: string, input: Measure): Promise<Measured> {
   const { db, url } = await freshDatabase(serverUrl, "ours");
   await migrate(url, { environment: "dev" });
   const fleet = makeTestFleet(db, times);
@@ -48,7 +53,21 @@ export async function measureOurs(serverUrl: string, input: Measure): Promise<nu
   const { rows } = await db.query<{ left: number }>("SELECT count(*) AS left FROM tasks WHERE state <> 'completed'");
   await db.close();
   if (rows[0]?.left !== 0) throw new Error(`${rows[0]?.left} of ${total} tasks were left`);
-  return perSecond;
+  return { perSecond, rowsEach: await rowsWrittenEach(serverUrl, "ours", total) };
+}
+
+/**
+ * Row versions (inserted, updated, deleted) that a task cost after it was queued, which is one. Backends hand in their counts at
+ * their end, so the database's connections must be closed.
+ */
+export async function rowsWrittenEach(serverUrl: string, name: string, total: number): Promise<number> {
+  const server = openDatabase({ url: serverUrl, max: 1, applicationName: "bench" });
+  const { rows } = await server.query<{ written: string }>(
+    "SELECT tup_inserted + tup_updated + tup_deleted AS written FROM pg_stat_database WHERE datname = $1",
+    [name],
+  );
+  await server.close();
+  return Number(rows[0]?.written) / total - 1;
 }
 
 /** Starts when `warmUp` are done, and counts only what comes after. */
