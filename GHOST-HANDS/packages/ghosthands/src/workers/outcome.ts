@@ -27,9 +27,8 @@ export function outcomeOf(error: unknown, browser: Browser | undefined, stepInde
   if (error instanceof StepFailure)
     return { status: "failed", error: { code: error.code, message: error.message, ...at } };
   const message = plainMessage(error);
-  const blocked = browser?.network.lastBlocked();
-  if (blocked && message.includes("net::ERR_"))
-    return { status: "failed", error: { code: blocked.code, message: blocked.message, ...at } };
+  const blocked = message.includes("net::ERR_") ? browser?.network.blockedFor(hostIn(message)) : undefined;
+  if (blocked) return { status: "failed", error: { code: blocked.code, message: blocked.message, ...at } };
   if (/crashed|has been closed|disconnected/i.test(message)) {
     const leader = browser && readProcess(browser.pid);
     const isAlive = leader !== undefined && leader.state !== "Z" && !/crashed/i.test(message);
@@ -39,6 +38,12 @@ export function outcomeOf(error: unknown, browser: Browser | undefined, stepInde
   }
   const code = message.includes("net::ERR_") ? "navigation_failed" : "step_failed";
   return { status: "failed", error: { code, message, ...at } };
+}
+
+/** Of `net::ERR_… at URL`: the address a step asked for. */
+function hostIn(message: string): string | undefined {
+  const url = / at (\S+)/.exec(message)?.[1];
+  return url !== undefined && URL.canParse(url) ? new URL(url).hostname : undefined;
 }
 
 /** The first line of playwright's message, without terminal colours and its call log. */

@@ -27,24 +27,31 @@ export interface SlotProxy {
   url: string;
   /** Without a policy nothing may leave. */
   setPolicy(policy: NetworkPolicy): void;
-  lastBlocked(): (Blocked & { host: string }) | undefined;
+  /** The refusal behind a failed navigation to this host; a browser also asks for things of its own, which no step failed by. */
+  blockedFor(host: string | undefined): Blocked | undefined;
   forgetBlocked(): void;
   close(): void;
 }
 
+type Refusal = Blocked & { host: string; isNavigation: boolean };
+const maxRefusals = 100;
+
 export async function startSlotProxy(guard: NetworkGuard): Promise<SlotProxy> {
   const tunnels = new Set<Duplex>();
   let policy: NetworkPolicy | undefined;
-  let blocked: (Blocked & { host: string }) | undefined;
+  let refusals: Refusal[] = [];
 
   /** The address to connect to, or undefined when this may not be reached. */
-  async function addressOf(url: URL): Promise<{ address: string; policy: NetworkPolicy } | undefined> {
+  async function addressOf(
+    url: URL,
+    isNavigation: boolean,
+  ): Promise<{ address: string; policy: NetworkPolicy } | undefined> {
     const current = policy;
     const verdict = current
       ? await guard.check(url, current.allowedDomains)
       : { ok: false as const, error: { code: "no_job" as const, message: "no job runs here" } };
     if (!verdict.ok) {
-      blocked = { ...verdict.error, host: url.host };
+      refusals = [...refusals.slice(1 - maxRefusals), { ...verdict.error, host: url.hostname, isNavigation }];
       return undefined;
     }
     if (!current || verdict.value.address === null) return undefined;
@@ -53,7 +60,7 @@ export async function startSlotProxy(guard: NetworkGuard): Promise<SlotProxy> {
 
   async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const url = new URL(incoming.url ?? "");
-    const target = url.protocol === "http:" ? await addressOf(url) : undefined;
+    const target = url.protocol === "http:" ? await addressOf(url, isNavigation(incoming)) : undefined;
     if (!target) return void outgoing.destroy();
     const headers: OutgoingHttpHeaders = { ...incoming.headers, connection: "close" };
     delete headers["proxy-connection"];
@@ -86,7 +93,7 @@ export async function startSlotProxy(guard: NetworkGuard): Promise<SlotProxy> {
     tunnels.add(client);
     client.once("close", () => tunnels.delete(client));
     const url = new URL(`https://${incoming.url ?? ""}`);
-    const target = await addressOf(url);
+    const target = await addressOf(url, false);
     if (!target) return void client.end("HTTP/1.1 403 Forbidden\r\n\r\n");
     const upstream: Socket = connect(Number(url.port || 443), target.address);
     upstream.on("error", () => client.destroy());
@@ -113,11 +120,11 @@ export async function startSlotProxy(guard: NetworkGuard): Promise<SlotProxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     setPolicy(next) {
       policy = next;
-      blocked = undefined;
+      refusals = [];
     },
-    lastBlocked: () => blocked,
+    blockedFor: (host) => refusalFor(refusals, host),
     forgetBlocked() {
-      blocked = undefined;
+      refusals = [];
     },
     close() {
       server.close();
@@ -125,6 +132,20 @@ export async function startSlotProxy(guard: NetworkGuard): Promise<SlotProxy> {
       for (const client of tunnels) client.destroy();
     },
   };
+}
+
+/** A page that is opened asks so; what it loads, and what the browser wants for itself, does not. */
+function isNavigation(incoming: IncomingMessage): boolean {
+  return incoming.headers["upgrade-insecure-requests"] === "1";
+}
+
+/** Of the host itself first; then of where a redirect led: in clear that shows, in a tunnel it is the last that was refused for a reason of ours. */
+function refusalFor(refusals: readonly Refusal[], host: string | undefined): Blocked | undefined {
+  return (
+    refusals.findLast((one) => one.host === host) ??
+    refusals.findLast((one) => one.isNavigation) ??
+    refusals.findLast((one) => one.code !== "unknown_host")
+  );
 }
 
 /** Lets bytes of an open tunnel through only while requests may leave. */
