@@ -1,10 +1,42 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** What takes longest begins first, or the last file would run alone at the end: a fresh clone remembers no durations. */
+const longest = [
+  "kill-each-process",
+  "one-outcome",
+  "fenced-runs",
+  "attested-success",
+  "slot-hand-over",
+  "direct-deploy",
+  "dashboard-canary",
+  "dashboard-rollout",
+  "never-silently-twice",
+  "fenced-generations",
+  "control-crash-points",
+  "start-first",
+  "control-worker",
+  "sandbox-worker",
+  "first-5",
+  "first-10",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return at === -1 ? longest.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
 
 /** `unit`: beside the code. `system`: tests/ with real processes, a real browser and real servers: mostly waiting, so two files at a time. */
 export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

@@ -53,7 +53,6 @@ export interface TestStackSettings extends Partial<Omit<StackSettings, "programs
   patches?: readonly SourcePatch[];
 }
 
-/** A whole local system for one test file: real Postgres, real processes, real browser, free ports, an own folder. */
 /** What became of each attempt, and the last it was heard of: what one needs to know of a task that does not end. */
 const attemptLines = `
   SELECT concat_ws(' ', a.task_id, 'fence', a.fence, 'slot', a.slot_index, 'of generation', a.generation,
@@ -62,6 +61,7 @@ const attemptLines = `
      WHERE (e.task_id, e.fence) = (a.task_id, a.fence) ORDER BY e.seq DESC LIMIT 1)) AS line
   FROM attempts a WHERE a.task_id = ANY($1::uuid[]) ORDER BY a.task_id, a.fence`;
 
+/** A whole local system for one test file: real Postgres, real processes, real browser, free ports, an own folder. */
 export async function startTestStack(settings: TestStackSettings = {}): Promise<TestStack> {
   const dataDir = mkdtempSync(join(tmpdir(), "valet-system-"));
   chmodSync(dataDir, 0o755);
