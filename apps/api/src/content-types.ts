@@ -51,7 +51,7 @@ function rejectPrototypeKeys(value: unknown): unknown {
     if (typeof next !== "object" || next === null) continue;
     if (Object.hasOwn(next, "__proto__"))
       throw new UserError("validation", "__proto__ is not a field", [
-        { field: "__proto__", message: "no such field", code: "unrecognized_keys" },
+        { field: "__proto__", message: "there is no such key", code: "unrecognized_keys" },
       ]);
     pending.push(...Object.values(next));
   }

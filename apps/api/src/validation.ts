@@ -1,3 +1,4 @@
+import { explainIssue } from "@valet/contracts";
 import { type FieldDetail, UserError } from "@valet/shared";
 import type { FastifyInstance } from "fastify";
 import type { z } from "zod";
@@ -5,7 +6,8 @@ import type { z } from "zod";
 /** zod validates what comes in and shapes what goes out; unknown fields of an answer are dropped, never sent. */
 export function installValidation(app: FastifyInstance): void {
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data) => {
-    const parsed = schema.safeParse(httpPart === "body" && (data === null || data === undefined) ? {} : data);
+    const isAbsent = httpPart === "body" && (data === null || data === undefined);
+    const parsed = schema.safeParse(isAbsent ? {} : data, { error: explainIssue });
     return parsed.success ? { value: parsed.data } : { error: validationError(parsed.error.issues, httpPart) };
   });
   app.setSerializerCompiler<z.ZodType>(({ schema, method, url }) => (data) => {
@@ -27,9 +29,8 @@ export function validationError(issues: readonly z.core.$ZodIssue[], part = "bod
 
 function detailsOf(issue: z.core.$ZodIssue): FieldDetail[] {
   const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys")
-    return issue.keys
-      .slice(0, 20)
-      .map((key) => ({ field: [...path, key.slice(0, 100)].join("."), message: "no such field", code: issue.code }));
-  return [{ field: path.join("."), message: issue.message.slice(0, 500), code: issue.code }];
+  const { code } = issue;
+  const message = issue.message.slice(0, 500);
+  if (code !== "unrecognized_keys") return [{ field: path.join("."), message, code }];
+  return issue.keys.slice(0, 20).map((key) => ({ field: [...path, key.slice(0, 100)].join("."), message, code }));
 }

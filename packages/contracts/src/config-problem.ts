@@ -43,7 +43,7 @@ export const explainIssue: z.core.$ZodErrorMap = (issue) => {
       return `${missing(issue)}must be ${issue.values.length === 1 ? "" : "one of "}${issue.values.join(", ")}`;
     case "unrecognized_keys":
     case "invalid_key":
-      return `there is no such key; allowed here: ${allowedKeys(issue.inst).join(", ")}`;
+      return `there is no such key; allowed here: ${allowedKeys(issue.inst).join(", ") || "none"}`;
     case "invalid_format":
       return issue.format === "datetime" ? "must be a time such as 2026-12-24T18:00:00+01:00" : undefined;
     default:

@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { AgentHealth, DeployPlan } from "@valet/contracts";
 import { appendJournal, noteObservations } from "@valet/db";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { everything } from "../testing/everything.ts";
 import { type TestApi, makeTestApi } from "../testing/test-api.ts";
 import { addWorkingSandbox, digest } from "../testing/working-sandbox.ts";
 
@@ -33,27 +34,10 @@ async function look(change: Partial<AgentHealth> = {}): Promise<void> {
   await noteObservations(api.db, [{ sandboxId, observedAt: new Date(), health, why: "" }]);
 }
 
-/** Everything in the database, as one hash a table. */
-async function everything(): Promise<Record<string, string>> {
-  const { rows: tables } = await api.db.query<{ name: string }>(
-    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
-  );
-  const found: Record<string, string> = {};
-  for (const { name } of tables) {
-    const { rows } = await api.db.query<{ text: string }>(`SELECT t::text AS text FROM "${name}" t ORDER BY 1`);
-    found[name] = createHash("sha256")
-      .update(rows.map((row) => row.text).join("\n"))
-      .digest("hex");
-  }
-  // The API's own sign of life goes on.
-  delete found["control_heartbeats"];
-  return found;
-}
-
 describe("a plan", () => {
   test("says what would happen to each host, and leaves every row of the database as it was", async () => {
     await look();
-    const before = await everything();
+    const before = await everything(api.db);
     const answer = await plan();
     expect(answer.statusCode).toBe(200);
     const made = answer.json() as DeployPlan;
@@ -62,7 +46,7 @@ describe("a plan", () => {
     expect(made.hosts[0]?.observedAgoMs).toBeLessThan(60_000);
     expect(made.blockers.map((one) => one.kind)).toEqual(["release", "nothing_to_roll_back_to"]);
     expect(made.eta.newWorkOnNewVersion.p90Ms).toBeGreaterThanOrEqual(made.eta.newWorkOnNewVersion.p50Ms);
-    expect(await everything()).toEqual(before);
+    expect(await everything(api.db)).toEqual(before);
   });
 
   test("is for operators, and names the field that is wrong", async () => {

@@ -4,6 +4,7 @@ import {
   deployWebhookErrors,
   deployWebhookSchema,
   environmentSchema,
+  explainIssue,
   routes,
   webhookMaxAgeMs,
   webhookMaxAheadMs,
@@ -61,7 +62,7 @@ export function deployWebhookRoutes(app: FastifyInstance, context: ApiContext): 
 
 /** Parses the verified body; its event and environment must be the ones in the headers. */
 function readEvent(request: FastifyRequest, bytes: Buffer): DeployWebhook {
-  const parsed = deployWebhookSchema.safeParse(parseJson(bytes.toString("utf8")) ?? {});
+  const parsed = deployWebhookSchema.safeParse(parseJson(bytes.toString("utf8")) ?? {}, { error: explainIssue });
   if (!parsed.success) throw validationError(parsed.error.issues);
   const event = parsed.data;
   const environment = environmentSchema.safeParse(headerOf(request, "x-gh-environment"));

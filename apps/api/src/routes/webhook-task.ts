@@ -1,4 +1,4 @@
-import { routes, taskCallbackSchema } from "@valet/contracts";
+import { explainIssue, routes, taskCallbackSchema } from "@valet/contracts";
 import { appendAudit, applyTaskCallback } from "@valet/db";
 import { UserError } from "@valet/shared";
 import type { FastifyInstance } from "fastify";
@@ -44,7 +44,7 @@ export function taskWebhookRoutes(app: FastifyInstance, { db, config }: ApiConte
 
 /** Its clients know 400 for anything wrong with the body. */
 function readCallback(bytes: Buffer): Callback {
-  const parsed = taskCallbackSchema.safeParse(parseJson(bytes.toString("utf8")) ?? {});
+  const parsed = taskCallbackSchema.safeParse(parseJson(bytes.toString("utf8")) ?? {}, { error: explainIssue });
   if (parsed.success) return parsed.data;
   const { message, details } = validationError(parsed.error.issues);
   throw new UserError("bad_request", message, details);
