@@ -1,9 +1,10 @@
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@valet/shared";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { findProcesses, readProcess } from "./process-table.ts";
+import { findProcesses, readEvenEnded, readProcess } from "./process-table.ts";
 import { makeProcessRuntime } from "./process-runtime.ts";
 import type { UnitSpec } from "./runtime.ts";
 
@@ -52,9 +53,19 @@ describe("units as processes", () => {
   });
 
   it("one that is gone is seen as gone, though nobody has collected it", async () => {
-    runtime.start(unit("short", "process.exit(3)"));
+    expect(runtime.start(unit("short", "process.exit(3)")).ok).toBe(true);
     await until(() => runtime.inspect("short") === undefined);
     expect(runtime.known()).toContain("short");
+  });
+
+  it("one that ended before anybody could look is known by its start, and does not count as running", () => {
+    const { pid = 0 } = spawn("true", { stdio: "ignore" });
+    // Without giving way to the event loop, which would collect it.
+    const giveUpAt = performance.now() + 10_000;
+    while (readEvenEnded(pid)?.state !== "Z" && performance.now() < giveUpAt);
+    expect(readEvenEnded(pid)).toMatchObject({ pid, state: "Z" });
+    expect(readEvenEnded(pid)?.startTime).not.toBe("");
+    expect(readProcess(pid)).toBeUndefined();
   });
 
   it("another runtime on the same folder finds them again", () => {

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { type Clock, err, ok } from "@valet/shared";
 import { z } from "zod";
 import { errorCode, readJsonFile, writeDurably } from "./durable-file.ts";
-import { isSameProcess, readProcess, signalGroup } from "./process-table.ts";
+import { isSameProcess, readEvenEnded, signalGroup } from "./process-table.ts";
 import type { HostRuntime, RunningUnit, UnitSpec } from "./runtime.ts";
 
 const pidFileSchema = z.object({ pid: z.number().int().min(2), startTime: z.string(), startedAt: z.string() });
@@ -38,7 +38,8 @@ export function makeProcessRuntime(options: ProcessRuntimeOptions): HostRuntime 
     const running = inspect(spec.unit);
     if (running) return ok(running);
     const child = launch(spec, options);
-    const facts = child.pid === undefined ? undefined : readProcess(child.pid);
+    // Under load it may have ended by now. It was started all the same; that it is gone, `inspect` tells.
+    const facts = child.pid === undefined ? undefined : readEvenEnded(child.pid);
     if (!facts)
       return err({ kind: "start" as const, message: `${spec.unit} could not be started from ${spec.releaseRoot}` });
     const startedAt = new Date(clock.now()).toISOString();

@@ -14,6 +14,12 @@ export interface ProcessFacts {
 
 /** What the system knows of a process; undefined when it is gone or only a zombie is left of it. */
 export function readProcess(pid: number): ProcessFacts | undefined {
+  const facts = readEvenEnded(pid);
+  return facts === undefined || facts.state === "Z" || facts.state === "X" ? undefined : facts;
+}
+
+/** The same, of a zombie too: of a child that ended before its parent could look, what it was is still known. */
+export function readEvenEnded(pid: number): ProcessFacts | undefined {
   return process.platform === "linux" ? readFromProc(pid) : readFromPs(pid);
 }
 
@@ -56,7 +62,6 @@ function readFromProc(pid: number): ProcessFacts | undefined {
     // The name in parentheses may hold anything; fields count from behind it: state, ppid, pgrp, ... start time is the 20th.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state = "Z", , group = "0"] = fields;
-    if (state === "Z" || state === "X") return undefined;
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim();
     return { pid, startTime: `${bootId()}:${fields[19] ?? ""}`, state, group: Number(group), commandLine };
   } catch (error) {
@@ -74,8 +79,8 @@ function readFromPs(pid: number): ProcessFacts | undefined {
     const columns = ["-p", String(pid), "-o", "lstart=,state=,pgid=,command="];
     const line = execFileSync("ps", columns, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
     const [, startTime, state = "Z", group, commandLine = ""] = /^(.{24})\s+(\S+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
-    if (startTime === undefined || state.startsWith("Z")) return undefined;
-    return { pid, startTime, state: state[0] ?? "", group: Number(group), commandLine };
+    if (startTime === undefined) return undefined;
+    return { pid, startTime, state: state[0] ?? "Z", group: Number(group), commandLine };
   } catch (error) {
     // ps answers 1 when there is no such process.
     if (error instanceof Error && "status" in error && error.status === 1) return undefined;
