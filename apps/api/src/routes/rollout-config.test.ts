@@ -107,11 +107,36 @@ describe("an environment's rollout.yml", () => {
 
   test("is checked against the fleet without being stored", async () => {
     await addSandbox(api, { environment: "staging" });
-    const source = yaml("services:\n  ghosthands:\n    strategy: canary\n    canarySteps: [{hosts: 3, bakeMs: 0}]");
+    const source = yaml("services:\n  ghosthands: { strategy: canary }\n  agent: { strategy: canary }");
     const answer = (await api.call({ url: `${url}/validate`, body: { source } })).json();
-    expect(answer.warnings).toContain("ghosthands: canarySteps.0.hosts must be at most 1: there are no more hosts");
+    const whole = "the first canary step is the whole fleet (1 host): no task is left to compare with";
+    expect(answer.warnings).toEqual([`ghosthands: ${whole}`, `agent: ${whole}`]);
     expect(answer.currentVersion).toBe(0);
     expect((await api.call({ url })).json().version).toBe(0);
+  });
+
+  test.each([
+    [
+      "services:\n  agent:\n    strategy: canary\n    canarySteps: [{hosts: 3, bakeMs: 0}]",
+      "environments.staging.services.agent.canarySteps.0.hosts",
+      "must be at most 1: there are no more hosts",
+    ],
+    [
+      "defaults: { order: stop-first, maxUnavailable: 10% }",
+      "environments.staging.defaults.maxUnavailable",
+      "10% of 1 host is none, and stop-first takes one out of service: must be at least 1",
+    ],
+  ])("is refused where the fleet is too small for %j, and nothing is stored", async (staging, field, message) => {
+    const before = await put(staging);
+    expect([before.statusCode, before.body]).toEqual([200, expect.stringContaining('"version":1')]);
+    await addSandbox(api, { environment: "staging" });
+    const answer = await put(staging, 1);
+    expect([answer.statusCode, answer.json().error]).toEqual([422, "validation"]);
+    expect(answer.json().details[0]).toMatchObject({ field, message });
+    expect(answer.json().message).toContain("(staging has 1 host)");
+    const checked = await api.call({ url: `${url}/validate`, body: { source: yaml(staging) } });
+    expect([checked.statusCode, checked.json().details[0].field]).toEqual([422, field]);
+    expect((await api.call({ url })).json().version).toBe(1);
   });
 
   test("says which freeze holds now", async () => {

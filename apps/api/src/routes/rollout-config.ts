@@ -44,6 +44,7 @@ export function rolloutConfigRoutes(app: FastifyInstance, { db, config, clock }:
     const given = configIn(body.source, environment);
     const actor = actorOf(principal);
     await db.tx(async (tx) => {
+      assertFitsFleet(given, { environment, installation, hosts: await hostsInService(tx, environment) });
       const { source, expectedVersion } = body;
       const put = { environment, expectedVersion, source, config: given, createdBy: actor };
       const { version } = unwrap(await putEnvironmentConfig(tx, put));
@@ -56,15 +57,18 @@ export function rolloutConfigRoutes(app: FastifyInstance, { db, config, clock }:
   mount(app, routes.checkRolloutConfig, async ({ params: { environment }, body }) => {
     const given = configIn(body.source, environment);
     const hosts = await hostsInService(db, environment);
-    const { knobs } = settingsFor("ghosthands", { installation, environment: given });
-    const problems = fleetProblems(knobs, hosts).map(({ knob, message }) => `${knob} ${message}`);
+    assertFitsFleet(given, { environment, installation, hosts });
+    const effective = effectiveOf(given, installation);
+    const warnings = Object.entries(effective).flatMap(([service, { knobs }]) =>
+      fleetWarnings(knobs, hosts).map((text) => `${service}: ${text}`),
+    );
     return {
       environment,
       config: given,
-      effective: effectiveOf(given, installation),
+      effective,
       freeze: freezeViewAt(given.freezes, clock.now()),
       currentVersion: (await getEnvironmentConfig(db, environment))?.version ?? 0,
-      warnings: [...problems, ...fleetWarnings(knobs, hosts)].map((text) => `ghosthands: ${text}`),
+      warnings: [...new Set(warnings)],
     };
   });
 }
@@ -87,6 +91,35 @@ function configIn(source: string, environment: Environment): EnvironmentConfig {
   const names = Object.keys(parsed.value.environments).join(", ") || "none";
   const message = `has no ${environment}; it names ${names}`;
   throw new UserError("validation", `environments: ${message}`, [{ field: "environments", message, code: "custom" }]);
+}
+
+interface Fleet {
+  environment: Environment;
+  installation: KnobsOverride;
+  hosts: number;
+}
+
+/** 422 that names each key which no deploy could obey with so many hosts: better now than when the first deploy is refused. */
+function assertFitsFleet(given: EnvironmentConfig, { environment, installation, hosts }: Fleet): void {
+  const details = Object.entries(effectiveOf(given, installation)).flatMap(([service, { knobs }]) =>
+    fleetProblems(knobs, hosts).map(({ knob, message }) => {
+      return { field: keyOf(given, { environment, service: service as Service, knob }), message, code: "custom" };
+    }),
+  );
+  const [first] = details;
+  if (!first) return;
+  const where = hosts === 1 ? `${environment} has 1 host` : `${environment} has ${hosts} hosts`;
+  throw new UserError("validation", `rollout.yml, ${first.field}: ${first.message} (${where})`, details);
+}
+
+/** Where in the file the knob is set, or would be. */
+function keyOf(
+  { defaults, services }: EnvironmentConfig,
+  { environment, service, knob }: { environment: Environment; service: Service; knob: string },
+): string {
+  const name = knob.split(".")[0] ?? knob;
+  const isDefault = services[service]?.[name as keyof KnobsOverride] === undefined && name in defaults;
+  return ["environments", environment, isDefault ? "defaults" : `services.${service}`, knob].join(".");
 }
 
 function effectiveOf(environment: EnvironmentConfig, installation: KnobsOverride): RolloutConfigView["effective"] {
