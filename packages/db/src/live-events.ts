@@ -39,14 +39,35 @@ export async function liveEventsByIds(sql: Sql, ids: readonly number[]): Promise
   return rows;
 }
 
-/** Events behind `lastId`. `audience` undefined: an admin, who sees all. */
-export async function liveEventsAfter(
-  sql: Sql,
-  query: { lastId: number; audience?: string; limit: number },
-): Promise<LiveEventRow[]> {
+interface AfterQuery {
+  lastId: number;
+  audience?: string;
+  limit: number;
+}
+
+/** Events behind `lastId`, by their ids. `audience` undefined: an admin, who sees all. */
+export async function liveEventsAfter(sql: Sql, query: AfterQuery): Promise<LiveEventRow[]> {
   const { rows } = await sql.query<LiveEventRow>(
     `SELECT ${columns} FROM live_events WHERE id > $1 AND ($2::text IS NULL OR audience = $2) ORDER BY id LIMIT $3`,
     [query.lastId, query.audience ?? null, query.limit],
+  );
+  return rows;
+}
+
+/** How far behind an event one may stand whose transaction took longer. */
+const mostLateIds = 10_000;
+
+/**
+ * What a client may have missed that has seen `lastId` last: events behind it, and those before it whose transactions were not over
+ * when it was written. Some of the latter may be known to the client: an event comes at least once.
+ */
+export async function liveEventsMissed(sql: Sql, query: AfterQuery): Promise<LiveEventRow[]> {
+  const { rows } = await sql.query<LiveEventRow>(
+    `SELECT ${columns} FROM live_events
+     WHERE id > $1::bigint - $4::bigint AND id <> $1 AND ($2::text IS NULL OR audience = $2)
+       AND (id > $1 OR written_by >= (SELECT horizon FROM live_events WHERE id = $1))
+     ORDER BY id LIMIT $3`,
+    [query.lastId, query.audience ?? null, query.limit, mostLateIds],
   );
   return rows;
 }

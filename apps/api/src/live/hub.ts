@@ -1,4 +1,11 @@
-import { type Database, type LiveEventRow, liveEventRange, liveEventsAfter, liveEventsByIds } from "@valet/db";
+import {
+  type Database,
+  type LiveEventRow,
+  liveEventRange,
+  liveEventsAfter,
+  liveEventsByIds,
+  liveEventsMissed,
+} from "@valet/db";
 import type { Logger } from "pino";
 import { makeBatch } from "../batch.ts";
 import type { Notifications } from "../notifications.ts";
@@ -76,7 +83,7 @@ export function makeLiveHub(db: Database, notifications: Notifications, logger: 
       if (position >= 0) return { kind: "events", events: recent.slice(position + 1).filter((e) => sees(audience, e)) };
       const { oldest, newest } = await liveEventRange(db);
       if (lastEventId > newest || (lastEventId < oldest - 1 && lastEventId > 0)) return { kind: "reset" };
-      const rows = await liveEventsAfter(db, {
+      const rows = await liveEventsMissed(db, {
         lastId: lastEventId,
         limit: mostReplayedEvents + 1,
         ...(audience === null ? {} : { audience }),

@@ -155,6 +155,25 @@ describe("resuming", () => {
     live.socket.close();
   });
 
+  test("gives what was committed late, under a smaller id than the last one seen, on a replica that heard of neither", async () => {
+    const late = randomUUID();
+    const payload = { taskId: late, status: "running", sandboxId: null };
+    const seen = await api.db.tx(async (tx) => {
+      await appendLiveEvents(tx, [{ type: "task_update", audience: "test", payload }]);
+      return tell();
+    });
+    const replica = await api.replica();
+    const at = (await replica.listen({ host: "127.0.0.1", port: 0 })).replace("http", "ws");
+    const live = connect({ at, first: { type: "auth", token: api.tokens.client, lastEventId: seen.eventId } });
+    await live.has(late);
+    const next = await tell();
+    await live.has(next.taskId);
+    const tasks = live.messages.map((message) => message.taskId);
+    expect(new Set(tasks).size).toBe(tasks.length);
+    expect(tasks).not.toContain(seen.taskId);
+    live.socket.close();
+  });
+
   test("a gap that is no longer kept is answered with reset", async () => {
     const live = connect({ first: { type: "auth", token: api.tokens.admin, lastEventId: 999_999_999 } });
     await until(() => live.messages.length > 0);

@@ -8,3 +8,6 @@ export function oneOf(column: string, values: readonly string[]): SQL {
 }
 
 export const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
+
+/** Number of a transaction, 64 bits wide: never used twice. */
+export const xid8 = customType<{ data: string }>({ dataType: () => "xid8" });

@@ -1,5 +1,6 @@
+import { sql } from "drizzle-orm";
 import { bigint, check, jsonb, pgTable, text, timestamp } from "drizzle-orm/pg-core";
-import { oneOf } from "./column-kinds.ts";
+import { oneOf, xid8 } from "./column-kinds.ts";
 
 /** What happened: for auditors, for dashboards, and as proof of being awake. Written for drizzle-kit, which compares it with the last snapshot; migrations are the truth. */
 
@@ -20,6 +21,13 @@ export const liveEvents = pgTable("live_events", {
   audience: text().notNull(),
   payload: jsonb().notNull(),
   at: timestamp({ withTimezone: true }).defaultNow().notNull(),
+  writtenBy: xid8("written_by")
+    .default(sql`pg_current_xact_id()`)
+    .notNull(),
+  /** Transactions below it were over when this was written. */
+  horizon: xid8()
+    .default(sql`pg_snapshot_xmin(pg_current_snapshot())`)
+    .notNull(),
 });
 
 export const controlHeartbeats = pgTable(

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { is } from "drizzle-orm";
 import { PgTable, getTableConfig } from "drizzle-orm/pg-core";
@@ -86,5 +86,16 @@ describe("the schema in TypeScript and the migrated database", () => {
           .join(",")}`,
     );
     expect(columns.sort()).toEqual(inSchema.sort());
+  });
+
+  it("keep every snapshot's parent the one before it, or db:generate refuses to draft anything", async () => {
+    const names = (await readdir(join(defaultMigrationsDir, "meta"))).filter((name) => name.endsWith("_snapshot.json"));
+    let parent: string | undefined;
+    for (const name of names.sort()) {
+      const { id, prevId } = JSON.parse(await readFile(join(defaultMigrationsDir, "meta", name), "utf8"));
+      if (parent !== undefined) expect([name, prevId]).toEqual([name, parent]);
+      parent = id;
+    }
+    expect(names.length).toBeGreaterThan(1);
   });
 });
