@@ -43,6 +43,15 @@ describe("what anybody may read", () => {
   });
 });
 
+describe("paths that nobody can read", () => {
+  it.each([
+    ["/deploys/%E0", 404],
+    ["//", 400],
+  ])("%s is answered %i, not 500", async (path, status) => {
+    expect((await agent.plain("GET", path)).status).toBe(status);
+  });
+});
+
 describe("commands", () => {
   it("F41: nobody gives one without the key: not unsigned, not with another key", async () => {
     for (const path of [
@@ -110,8 +119,10 @@ describe("commands", () => {
     const wrong = await agent.signed("POST", "/deploy", { image_tag: "v1", order: "sideways", epoch: 0 });
     expect(wrong).toMatchObject({ status: 422, body: { error: "validation" } });
     expect(JSON.stringify(wrong.body.details)).toMatch(/epoch.*order|order.*epoch/);
-    const big = await agent.plain("POST", "/deploy", { headers: json, body: `{"image_tag":"${"x".repeat(70_000)}"}` });
-    expect(big.status).toBe(413);
+    const body = `{"image_tag":"${"x".repeat(70_000)}"}`;
+    expect((await agent.plain("POST", "/deploy", { headers: json, body })).status).toBe(413);
+    // Signed all the same, or the driver would take the answer for nobody's.
+    expect((await agent.signed("POST", "/deploy", body)).status).toBe(413);
   });
 
   it("an epoch that is not newer is refused with the newest one seen", async () => {

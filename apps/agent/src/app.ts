@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { diskError, type OpenHost } from "@valet/rollout/host";
 import { errorStatus } from "@valet/shared";
-import { type Authenticator, type IncomingRequest, isPlainLocal } from "./authenticate.ts";
+import { agentHeaders } from "@valet/contracts/node";
+import { type Authenticator, type IncomingRequest, isNonce, isPlainLocal } from "./authenticate.ts";
 import { type Answer, type Caller, findCommand, refuse } from "./commands.ts";
 import { metricsText } from "./metrics.ts";
 import { probePage } from "./probe-page.ts";
@@ -35,10 +36,10 @@ export function makeApp(deps: AppDeps): Server {
 async function handle(deps: AppDeps, message: IncomingMessage): Promise<Answer> {
   const body = await readBody(message);
   if (body === undefined) {
-    return {
-      ...refuse(errorStatus.body_too_large, "body_too_large", "bodies are at most 64 kB"),
-      headers: { connection: "close" },
-    };
+    const answer = refuse(errorStatus.body_too_large, "body_too_large", "bodies are at most 64 kB");
+    const nonce = flatten(message.headers)[agentHeaders.nonce];
+    const signed = isNonce(nonce) ? sign(deps, answer, nonce) : answer;
+    return { ...signed, headers: { ...signed.headers, connection: "close" } };
   }
   const request: IncomingRequest = {
     method: message.method ?? "GET",
@@ -50,11 +51,14 @@ async function handle(deps: AppDeps, message: IncomingMessage): Promise<Answer> 
   return answerTo(deps, request);
 }
 
-/** What happens to a request, whichever way it came: identified, answered, and signed when it was signed. */
+/**
+ * What happens to a request, whichever way it came: identified, answered, and signed when it was signed. A failure too: unsigned, its
+ * reason would never reach the caller, for whom an unsigned answer is no answer.
+ */
 export async function answerTo(deps: AppDeps, request: IncomingRequest): Promise<Answer> {
   const caller = deps.authenticator.identify(request);
   if (caller.kind === "refused") return challenge(deps, caller.reason, caller.nonce);
-  const answer = await route(deps, request, caller);
+  const answer = await route(deps, request, caller).catch((error: unknown) => failed(deps, request.path, error));
   return caller.kind === "signed" ? sign(deps, answer, caller.nonce) : answer;
 }
 
@@ -67,6 +71,7 @@ export function failed(deps: AppDeps, path: string | undefined, error: unknown):
 }
 
 async function route(deps: AppDeps, request: IncomingRequest, caller: Caller): Promise<Answer> {
+  if (!URL.canParse(request.path, "http://agent")) return refuse(400, "bad_request", "the path cannot be read");
   const url = new URL(request.path, "http://agent");
   if (request.method === "GET" || request.method === "HEAD") return view(deps, url, caller);
   if (request.method !== "POST") return refuse(405, "method_not_allowed", "use GET or POST");
@@ -80,9 +85,10 @@ async function route(deps: AppDeps, request: IncomingRequest, caller: Caller): P
 }
 
 async function view(deps: AppDeps, url: URL, caller: Caller): Promise<Answer> {
+  // Ids need no escapes: one that has them names no deploy.
   const deployId = /^\/deploys\/([^/]{1,64})$/.exec(url.pathname)?.[1];
   if (deployId !== undefined) {
-    const deploy = deps.open.deployer.find(decodeURIComponent(deployId));
+    const deploy = deps.open.deployer.find(deployId);
     return deploy ? { status: 200, body: deploy } : refuse(404, "not_found", `no deploy ${deployId} on this host`);
   }
   switch (url.pathname) {

@@ -5,7 +5,17 @@ import { type IncomingRequest, isPlainLocal, makeAuthenticator } from "./authent
 
 const key = "a-key-of-this-sandbox";
 let nowMs = 1_800_000_000_000;
-const make = () => makeAuthenticator(new Secret(key), () => nowMs);
+let monotonicMs = 0;
+const make = () =>
+  makeAuthenticator(
+    new Secret(key),
+    () => nowMs,
+    () => monotonicMs,
+  );
+const pass = (ms: number): void => {
+  nowMs += ms;
+  monotonicMs += ms;
+};
 
 function request(
   overrides: { key?: string; nonce?: string; atMs?: number; body?: string; path?: string } = {},
@@ -56,7 +66,7 @@ describe("who asks", () => {
   it("a minute of skew either way is the most, and what was signed before the start may be a replay", () => {
     const authenticator = make();
     const start = nowMs;
-    nowMs += 120_000;
+    pass(120_000);
     expect(authenticator.identify(request({ atMs: nowMs - 59_000 }))).toMatchObject({ kind: "signed" });
     expect(authenticator.identify(request({ atMs: nowMs - 61_000, nonce: "nonce-2-012345" }))).toMatchObject({
       kind: "refused",
@@ -69,6 +79,18 @@ describe("who asks", () => {
       kind: "refused",
     });
     nowMs = start;
+  });
+
+  it("F42: a clock that was set back while the agent runs locks nobody out", () => {
+    const authenticator = make();
+    pass(10_000);
+    nowMs -= 2 * 3_600_000;
+    expect(authenticator.identify(request({ nonce: "nonce-5-012345" }))).toMatchObject({ kind: "signed" });
+    pass(1000);
+    expect(authenticator.identify(request({ atMs: nowMs - 12_000, nonce: "nonce-6-012345" }))).toMatchObject({
+      reason: "it was signed before this agent started",
+    });
+    nowMs += 2 * 3_600_000;
   });
 
   it("a request without signature headers is anonymous, whatever else it says", () => {

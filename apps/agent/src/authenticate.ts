@@ -27,10 +27,20 @@ export interface Authenticator {
   signAnswer(nonce: string, status: number, body: string): Record<string, string>;
 }
 
+/** A nonce that is safe to sign for: it keeps a signed answer from ever reading as a signed request. */
+export const isNonce = (text: string | undefined): text is string =>
+  text !== undefined && /^[A-Za-z0-9_-]{8,128}$/.test(text);
+
 /** Signatures of commands and answers with the sandbox's own key. A nonce is taken once while its timestamp is acceptable. */
-export function makeAuthenticator(key: Secret, now: () => number): Authenticator {
+export function makeAuthenticator(
+  key: Secret,
+  now: () => number,
+  monotonicNow: () => number = () => performance.now(),
+): Authenticator {
   const seen = new Map<string, number>();
-  const startedAtMs = now();
+  const startedAt = monotonicNow();
+  // On the clock as it stands now: one that was set back must not lock out whoever signs from then on.
+  const startedAtMs = (): number => now() - (monotonicNow() - startedAt);
 
   function isReplay(nonce: string): boolean {
     for (const [old, expiresAtMs] of seen) {
@@ -48,8 +58,7 @@ export function makeAuthenticator(key: Secret, now: () => number): Authenticator
       const nonce = headers[agentHeaders.nonce];
       const signature = headers[agentHeaders.signature];
       if (timestamp === undefined && nonce === undefined && signature === undefined) return { kind: "anonymous" };
-      // A strict nonce keeps a signed answer from ever reading as a signed request.
-      if (nonce === undefined || !/^[A-Za-z0-9_-]{8,128}$/.test(nonce)) {
+      if (!isNonce(nonce)) {
         return { kind: "refused", reason: "x-valet-nonce must be 8 to 128 letters, digits, _ or -", nonce: undefined };
       }
       if (timestamp === undefined || !/^\d{1,16}$/.test(timestamp)) {
@@ -68,7 +77,7 @@ export function makeAuthenticator(key: Secret, now: () => number): Authenticator
         };
       }
       // Nonces are forgotten with the process: what was signed before it started might be a replay.
-      if (Number(timestamp) < startedAtMs)
+      if (Number(timestamp) < startedAtMs())
         return { kind: "refused", reason: "it was signed before this agent started", nonce };
       if (isReplay(nonce)) return { kind: "refused", reason: "this nonce was used before", nonce };
       return { kind: "signed", nonce };

@@ -5,7 +5,6 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import type { GhWorkerStatus } from "@valet/contracts";
 import type { GenerationRecord, Generations } from "@valet/rollout/host";
 import { sumWorkers } from "./worker-sum.ts";
 
@@ -15,11 +14,13 @@ import { sumWorkers } from "./worker-sum.ts";
  */
 export function makeApiFront(generations: Generations): Server {
   return createServer((request, response) => {
-    void pickGeneration(generations).then((record) => {
-      if (!record)
-        return sendJson(response, 503, { error: "unavailable", message: "no generation answers on this host" });
-      forward(request, response, generations, record);
-    });
+    pickGeneration(generations)
+      .then((record) => {
+        if (!record)
+          return sendJson(response, 503, { error: "unavailable", message: "no generation answers on this host" });
+        forward(request, response, generations, record);
+      })
+      .catch((error: unknown) => sendJson(response, 500, { error: "internal", message: String(error) }));
   });
 }
 
@@ -80,13 +81,20 @@ async function statuses(generations: Generations) {
   );
 }
 
+/** Of a request that reached a generation, until its answer begins. */
+const headTimeoutMs = 30_000;
+
 /** The newest serving generation whose worker accepts; else the newest that answers at all. */
 async function pickGeneration(generations: Generations): Promise<GenerationRecord | undefined> {
-  const told = await statuses(generations);
-  const answers = (entry: { status: GhWorkerStatus | null }) => entry.status !== null;
-  const accepts = told.find(({ record, status }) => record.state === "serving" && status?.accepting === true);
-  return (accepts ?? told.find((entry) => entry.record.state === "serving" && answers(entry)) ?? told.find(answers))
-    ?.record;
+  // All are asked at once and heard newest first: an old one that hangs holds up nobody.
+  const asked = generations.live().map((record) => ({ record, answer: generations.gh(record).workerStatus() }));
+  const told: GenerationRecord[] = [];
+  for (const { record, answer } of asked) {
+    const status = await answer;
+    if (record.state === "serving" && status?.accepting === true) return record;
+    if (status) told.push(record);
+  }
+  return told.find((record) => record.state === "serving") ?? told[0];
 }
 
 function forward(
@@ -104,6 +112,7 @@ function forward(
       headers: { ...request.headers, "x-valet-generation": String(record.generation) },
     },
     (answer) => {
+      clearTimeout(headTimer);
       response.writeHead(answer.statusCode ?? 502, {
         ...answer.headers,
         "x-valet-generation": String(record.generation),
@@ -112,6 +121,11 @@ function forward(
       answer.once("error", () => response.destroy());
     },
   );
+  const headTimer = setTimeout(
+    () => upstream.destroy(new Error(`no answer began within ${headTimeoutMs} ms`)),
+    headTimeoutMs,
+  );
+  upstream.once("close", () => clearTimeout(headTimer));
   upstream.once("error", (error) => {
     if (response.headersSent) return void response.destroy();
     const message = `generation ${record.generation} did not answer: ${error.message}`;

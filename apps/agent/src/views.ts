@@ -1,6 +1,7 @@
 import type { AgentGeneration, AgentHealth } from "@valet/contracts";
 import type { OpenHost } from "@valet/rollout/host";
 import type { SystemFacts } from "./system-facts.ts";
+import { isBooting } from "./worker-sum.ts";
 
 export interface Views {
   health(): Promise<AgentHealth>;
@@ -31,7 +32,8 @@ export function makeViews(
       const live = all.filter(({ state }) => state !== "ended");
       const serving = live.filter(({ state }) => state === "serving");
       const front = serving.find(({ accepting }) => accepting) ?? serving[0] ?? null;
-      const activeWorkers = live.reduce<number | null>(
+      const counted = live.filter(({ state, activeJobs }) => !isBooting(state, activeJobs === null));
+      const activeWorkers = counted.reduce<number | null>(
         (sum, { activeJobs }) => (sum === null || activeJobs === null ? null : sum + activeJobs),
         0,
       );

@@ -41,6 +41,15 @@ describe("one worker's answer for all generations", () => {
     expect(sumWorkers(silent)).toMatchObject({ ok: false, error: expect.stringContaining("generation 7") as string });
   });
 
+  it("F01: a candidate that still boots makes nothing unknown: it has no slot, and the rest answers", () => {
+    const booting = [told(9, "starting", null), told(8, "serving", { active_jobs: 2 })];
+    expect(sumWorkers(booting)).toMatchObject({ ok: true, value: { health: { status: "busy", active_jobs: 2 } } });
+    expect(sumWorkers([told(9, "starting", null)])).toMatchObject({
+      ok: false,
+      error: "no generation runs on this host",
+    });
+  });
+
   it("sums the jobs and speaks as the newest that accepts", () => {
     const busy = [
       told(9, "starting", { active_jobs: 1 }),

@@ -14,6 +14,10 @@ export interface WorkerSum {
   health: z.infer<typeof ghWorkerHealthSchema>;
 }
 
+/** A candidate owns no slot until it is verified: while it boots, its silence says nothing about running jobs. */
+export const isBooting = (state: GenerationRecord["state"], isSilent: boolean): boolean =>
+  isSilent && state === "starting";
+
 /** RUNNING JOBS over all generations; null as soon as one worker did not say: unknown is not zero. */
 export function sumActiveJobs(told: readonly ToldStatus[]): number | null {
   return told.reduce<number | null>(
@@ -26,7 +30,8 @@ export function sumActiveJobs(told: readonly ToldStatus[]): number | null {
  * One worker's answers for all generations (newest first): who it is comes from the newest that accepts, what runs from all. An error
  * names the generation that did not answer.
  */
-export function sumWorkers(told: readonly ToldStatus[]): Result<WorkerSum, string> {
+export function sumWorkers(all: readonly ToldStatus[]): Result<WorkerSum, string> {
+  const told = all.filter(({ record, status }) => !isBooting(record.state, status === null));
   const silent = told.find(({ status }) => status === null);
   const activeJobs = sumActiveJobs(told);
   if (silent || activeJobs === null) {

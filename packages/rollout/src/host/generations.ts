@@ -113,7 +113,8 @@ export function makeGenerations({ config, state, store, supervisor, clock }: Gen
     const isDrained = state.value.drainedBy.length > 0;
     const concerned = live().filter((record) => isDrained || record.state === "serving");
     const heard = await Promise.all(concerned.map((record) => gh(record).setDraining(isDrained)));
-    return heard.filter((isHeard) => !isHeard).length;
+    // One that still boots has no slot to stop, and is told when it answers.
+    return heard.filter((isHeard, place) => !isHeard && concerned[place]?.state !== "starting").length;
   }
 
   return {
