@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentGeneration } from "@valet/contracts";
 import { findProcesses, readProcess } from "@valet/rollout/host";
@@ -72,6 +72,25 @@ describe("an agent that was killed", () => {
     await agent.start();
     expect(await agent.outcome(deployId)).toMatchObject({ phase: "verified", generation: 1 });
     expect((await agent.health()).generations).toHaveLength(1);
+  });
+
+  it("does not go on with a deploy that was called off, however soon after its answer it dies", async () => {
+    const deployId = await agent.deploy("v1", { min_healthy_ms: 5000 });
+    await waitFor("verifying", async () => (await agent.health()).currentDeploy?.phase === "verifying" || undefined);
+    const state = join(agent.dataDir, "agent/generations.json");
+    const before = readFileSync(state, "utf8");
+    expect((await agent.signed("POST", "/fence", { epoch: agent.nextEpoch(), deploy_id: deployId })).status).toBe(200);
+    const answered = JSON.parse(readFileSync(state, "utf8"));
+    expect(answered.deploys.at(-1).calledOff).toBe("fenced off");
+    await agent.kill("SIGKILL");
+    // As it was at the answer, before the procedure noticed.
+    const stopped = JSON.parse(before);
+    stopped.deploys.at(-1).calledOff = answered.deploys.at(-1).calledOff;
+    writeFileSync(state, JSON.stringify(stopped));
+    await agent.start();
+    expect(await agent.outcome(deployId)).toMatchObject({ phase: "superseded" });
+    const { generations, accepting } = await agent.health();
+    expect([generations.filter((one) => one.state !== "ended"), accepting]).toEqual([[], false]);
   });
 
   it("never takes a stranger with a reused pid for its own", async () => {

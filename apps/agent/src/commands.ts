@@ -63,7 +63,8 @@ async function deploy(deps: AppDeps, text: string, caller: Caller): Promise<Answ
       const allowed = deployer.mayDeploy(command);
       if (!allowed.ok) return refuse(409, "conflict", allowed.error.message, { epoch: ledger.current() });
       return () => {
-        const { deployId, imageTag } = deployer.deploy(command, ledger.current());
+        // By hand it has no epoch: with the ledger's newest, the engine would take it for its own last command.
+        const { deployId, imageTag } = deployer.deploy(command, command.epoch ?? 0);
         const message = `Deploy of ${imageTag} initiated`;
         return { status: 200, body: { success: true, message, image_tag: imageTag, deploy_id: deployId } };
       };

@@ -37,6 +37,8 @@ export interface Deployer {
   stop(): Promise<void>;
 }
 
+const unwritableRetryMs = 2_000;
+
 /** Takes commands one at a time and runs their procedures in the background. Callers have admitted the epoch already. */
 export function makeDeployer(host: Host): Deployer {
   const { state, generations } = host;
@@ -46,6 +48,7 @@ export function makeDeployer(host: Host): Deployer {
 
   function begin(record: DeployRecord): void {
     const cancel = new AbortController();
+    if (record.calledOff !== null) cancel.abort(new Error(record.calledOff));
     const procedure =
       record.kind === "rollback" ? rollBack : record.view.order === "start-first" ? startFirst : stopFirst;
     const previous = current?.done ?? Promise.resolve();
@@ -53,12 +56,32 @@ export function makeDeployer(host: Host): Deployer {
       .then(() => procedure(host, record, cancel.signal))
       .catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
-        finish(host, record, "failed", `the procedure broke: ${message}. See the agent's log.`);
+        return finishWhenWritable(record, `the procedure broke: ${message}. See the agent's log.`);
       })
       .finally(() => {
         if (current?.record === record) current = undefined;
       });
     current = { record, cancel, done };
+  }
+
+  /** A full disk broke it, perhaps, and takes its end down no more than its steps: an unfinished one would stand for ever. */
+  async function finishWhenWritable(record: DeployRecord, message: string): Promise<void> {
+    while (current?.record === record) {
+      try {
+        return finish(host, record, "failed", message);
+      } catch (error) {
+        host.log("end_not_written", { deployId: record.view.deployId, error: String(error) });
+        await host.clock.sleep(unwritableRetryMs);
+      }
+    }
+  }
+
+  /** Written first: an agent that is killed after its answer must not go on with what was called off. */
+  function cancelCurrent(reason: string): void {
+    if (!current) return;
+    const { record, cancel } = current;
+    state.update(() => (record.calledOff = reason));
+    cancel.abort(new Error(reason));
   }
 
   function note(record: DeployRecord): AgentDeploy {
@@ -141,7 +164,7 @@ export function makeDeployer(host: Host): Deployer {
       const running = current?.record;
       if (running?.kind === "rollback" && running.view.imageDigest === release.digest)
         return ok(renumber(running, epoch));
-      current?.cancel.abort(new Error("rolled back"));
+      cancelCurrent("rolled back");
       const record = deployRecord(host, { image_tag: release.imageTag, ...command, order: "start-first" }, epoch);
       record.kind = "rollback";
       Object.assign(record.view, { imageDigest: release.digest, phase: "rolling_back" });
@@ -153,8 +176,9 @@ export function makeDeployer(host: Host): Deployer {
       if (!record) return err({ kind: "unknown_generation", message: `there is no generation ${generation} here` });
       if (!isLive(record)) return ok(`generation ${generation} has ended`);
       if (current?.record.view.generation === generation && record.state === "starting") {
-        current.cancel.abort(new Error("its generation was ended"));
-        return ok(`generation ${generation} ends; deploy ${current.record.view.deployId} is called off`);
+        const { deployId } = current.record.view;
+        cancelCurrent("its generation was ended");
+        return ok(`generation ${generation} ends; deploy ${deployId} is called off`);
       }
       const jobs = (await generations.gh(record).workerStatus())?.active_jobs;
       if (!force && jobs !== 0) {
@@ -172,8 +196,9 @@ export function makeDeployer(host: Host): Deployer {
 
     callOff(deployId) {
       if (current?.record.view.deployId !== deployId) return undefined;
-      current.cancel.abort(new Error("fenced off"));
-      return current.record.view;
+      const { view } = current.record;
+      cancelCurrent("fenced off");
+      return view;
     },
 
     resume() {
@@ -195,6 +220,7 @@ function deployRecord(host: Host, command: AgentDeployCommand, epoch: number): D
     command: parsed,
     before: serving ? { imageTag: serving.imageTag, digest: serving.desiredDigest } : null,
     failure: null,
+    calledOff: null,
     view: {
       deployId: parsed.deploy_id ?? randomUUID(),
       epoch,

@@ -2,6 +2,7 @@ import { agentDeployCommandSchema, agentDeploySchema, digestSchema } from "@vale
 import { canMove, generationStates, generationTransitions, type GenerationState } from "@valet/shared";
 import { z } from "zod";
 import { readJsonFile, writeDurably } from "./durable-file.ts";
+import { restoreInPlace } from "./restore-in-place.ts";
 
 const releaseRefSchema = z.object({ imageTag: z.string(), digest: digestSchema });
 export type ReleaseRef = z.infer<typeof releaseRefSchema>;
@@ -33,6 +34,8 @@ const deployRecordSchema = z.object({
   before: releaseRefSchema.nullable(),
   /** Why the candidate failed; set when going back begins. */
   failure: z.string().nullable(),
+  /** Why nobody wants it any more; written before whoever called it off is answered. */
+  calledOff: z.string().nullable().default(null),
 });
 export type DeployRecord = z.infer<typeof deployRecordSchema>;
 
@@ -63,7 +66,7 @@ const deploysKept = 20;
 
 export interface HostStateFile {
   readonly value: HostState;
-  /** Changes the state and returns once the change is on disk. */
+  /** Changes the state and returns once the change is on disk. One that cannot be written is taken back and thrown. */
   update(change: (state: HostState) => void): void;
 }
 
@@ -78,16 +81,27 @@ export function openHostState(path: string): HostStateFile {
     deploys: [],
     targetedWorkers: [],
   };
+  let written = structuredClone(value);
   return {
     value,
     update(change) {
-      change(value);
-      const ended = value.generations.filter(({ state }) => state === "ended").slice(-endedKept);
-      value.generations = value.generations.filter((entry) => entry.state !== "ended" || ended.includes(entry));
-      value.deploys = value.deploys.slice(-deploysKept);
-      writeDurably(path, `${JSON.stringify(value, null, 1)}\n`);
+      try {
+        change(value);
+        write();
+      } catch (error) {
+        restoreInPlace(value, structuredClone(written));
+        throw error;
+      }
     },
   };
+
+  function write(): void {
+    const ended = value.generations.filter(({ state }) => state === "ended").slice(-endedKept);
+    value.generations = value.generations.filter((entry) => entry.state !== "ended" || ended.includes(entry));
+    value.deploys = value.deploys.slice(-deploysKept);
+    writeDurably(path, `${JSON.stringify(value, null, 1)}\n`);
+    written = structuredClone(value);
+  }
 }
 
 /** Moves a generation; a move that the table does not know is a broken invariant. */
