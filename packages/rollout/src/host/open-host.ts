@@ -86,6 +86,7 @@ export function openHost(config: HostConfig, clock: Clock, log: Host["log"]): Op
     },
     async close(end) {
       closing.abort(new Error("closing"));
+      supervisor.close();
       await deployer.stop();
       await Promise.all(loops);
       if (!end) return;

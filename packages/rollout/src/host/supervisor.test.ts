@@ -56,6 +56,14 @@ describe("the supervisor", () => {
     expect(starts.length).toBeLessThan(8);
   });
 
+  it("starts nothing once it is closed, whoever still asks: what an ending agent starts nobody would end", async () => {
+    const { supervisor, starts, pass } = makeRuntime();
+    supervisor.close();
+    supervisor.keep(spec);
+    await pass(1000);
+    expect(starts).toEqual([]);
+  });
+
   it("waits little again after a unit ran for a minute", async () => {
     const { supervisor, running, starts, pass } = makeRuntime();
     supervisor.keep(spec);

@@ -11,6 +11,8 @@ export interface Supervisor {
   restarts(unit: string): number;
   /** Restarts what ended; called every few hundred ms. */
   tick(): void;
+  /** From now on nothing is started, not even by a procedure that is still under way. */
+  close(): void;
 }
 
 interface Kept {
@@ -35,6 +37,7 @@ export function makeSupervisor(
   onEvent: (event: string, unit: string) => void,
 ): Supervisor {
   const kept = new Map<string, Kept>();
+  let isClosed = false;
 
   function launch(entry: Kept): void {
     entry.lastStartMs = clock.monotonicMs();
@@ -64,7 +67,7 @@ export function makeSupervisor(
     keep(spec) {
       const entry: Kept = { spec, restarts: 0, lastStartMs: clock.monotonicMs(), nextStartMs: 0 };
       kept.set(spec.unit, entry);
-      launch(entry);
+      if (!isClosed) launch(entry);
     },
     async release(unit, graceMs) {
       kept.delete(unit);
@@ -73,7 +76,11 @@ export function makeSupervisor(
     running: (unit) => runtime.inspect(unit),
     restarts: (unit) => kept.get(unit)?.restarts ?? 0,
     tick: () => {
+      if (isClosed) return;
       for (const entry of kept.values()) tickOne(entry);
+    },
+    close: () => {
+      isClosed = true;
     },
   };
 }
