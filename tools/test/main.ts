@@ -2,12 +2,29 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import { z } from "zod";
+import { installOtherVersion } from "./other-versions.ts";
+import type { Missing } from "./other-versions.ts";
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+interface Suite {
+  name: string;
+  project: "unit" | "system";
+  /** Arguments for vitest: which test files; all otherwise. */
+  choice?: string[];
+  /** Another Node to run it on. */
+  node?: string;
+  env?: NodeJS.ProcessEnv;
+}
 
 /**
- * `npm test`: system packages where they can be had, then lint, types, unit suite, system suite, mutants; the counts come last.
- * `--full` sweeps where the plain run samples (VALET_SWEEP=full).
+ * `npm test`: system packages where they can be had, then lint, types, unit suite, the database's tests on the Postgres of production,
+ * system suite, mutants; the counts come last. `--full` sweeps where the plain run samples (VALET_SWEEP=full), and runs the whole unit
+ * suite on that Postgres, and on the next Node.
  */
 const root = dirname(dirname(import.meta.dirname));
 const isFull = process.argv.includes("--full");
@@ -35,17 +52,26 @@ installSystemPackages();
 run("lint", "node_modules/eslint/bin/eslint.js", ["."]);
 run("format", "node_modules/prettier/bin/prettier.cjs", ["--check", "--log-level", "warn", "."]);
 run("types", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]);
-const counts = [suite("unit"), suite("system"), mutants()].reduce((a, b) => ({
-  passed: a.passed + b.passed,
-  failed: a.failed + b.failed,
-}));
+const counts = new Map<string, Counts>();
+suite({ name: "unit tests", project: "unit" });
+onProductionPostgres();
+if (isFull) onNextNode();
+suite({ name: "system tests", project: "system" });
+mutants();
 rmSync(reports, { recursive: true, force: true });
 
+const passed = sum([...counts.values()].map((count) => count.passed));
+const failedCount = sum([...counts.values()].map((count) => count.failed)) + failed.length;
 for (const line of leftOut) console.log(`left out: ${line}`);
 for (const failure of failures) console.log(`failed: ${failure}`);
 for (const name of failed) console.log(`failed: ${name}`);
-console.log(`${counts.passed} passed, ${counts.failed + failed.length} failed`);
-process.exitCode = counts.failed + failed.length === 0 ? 0 : 1;
+for (const [name, count] of counts) console.log(`${name}: ${count.passed} passed, ${count.failed} failed`);
+console.log(`${passed} passed, ${failedCount} failed`);
+process.exitCode = failedCount === 0 ? 0 : 1;
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
 
 function run(name: string, script: string, args: string[]): void {
   console.log(`--- ${name}`);
@@ -57,11 +83,46 @@ function run(name: string, script: string, args: string[]): void {
   if (result.status !== 0) failed.push(name);
 }
 
-function suite(project: "unit" | "system"): { passed: number; failed: number } {
-  console.log(`--- ${project} tests`);
-  const report = join(reports, `${project}.json`);
+/** Production runs Postgres 16, the embedded one is newer. */
+function onProductionPostgres(): void {
+  const postgres = installOtherVersion(root, "postgres-16");
+  const what = isFull ? "unit tests" : "packages/db";
+  if ("reason" in postgres) return without(`${what} on Postgres 16`, postgres);
+  suite({
+    name: `${what} on Postgres ${postgres.version}`,
+    project: "unit",
+    // The launcher's own tests hold no SQL, and take as long as the rest together.
+    choice: isFull ? [] : ["packages/db/", "--exclude=packages/db/src/embedded/**"],
+    env: { VALET_TEST_POSTGRES: postgres.folder },
+  });
+}
+
+/** Node 20 gets no fixes any more: the day the machines have 24, nothing is to be in the way. */
+function onNextNode(): void {
+  const [major = 0] = process.versions.node.split(".").map(Number);
+  if (major >= 24) return without("unit tests on Node 24", { reason: `this run is on Node ${major}`, failed: false });
+  const next = installOtherVersion(root, "node-24");
+  if ("reason" in next) return without("unit tests on Node 24", next);
+  const bin = join(next.folder, "bin");
+  suite({
+    name: `unit tests on Node ${next.version}`,
+    project: "unit",
+    node: join(bin, "node"),
+    // What a test starts by name is to be the same Node.
+    env: { PATH: `${bin}${delimiter}${process.env.PATH ?? ""}` },
+  });
+}
+
+function without(name: string, { reason, failed: isFailure }: Missing): void {
+  if (isFailure) failed.push(`${name}: ${reason}`);
+  else leftOut.push(`${name}: ${reason}`);
+}
+
+function suite({ name, project, choice = [], node = process.execPath, env = {} }: Suite): void {
+  console.log(`--- ${name}`);
+  const report = join(reports, `${counts.size}.json`);
   const result = spawnSync(
-    process.execPath,
+    node,
     [
       join(root, "node_modules/vitest/vitest.mjs"),
       "run",
@@ -70,32 +131,35 @@ function suite(project: "unit" | "system"): { passed: number; failed: number } {
       "--reporter=default",
       "--reporter=json",
       `--outputFile=${report}`,
+      ...choice,
     ],
     {
       cwd: root,
       stdio: "inherit",
-      env: { ...process.env, VALET_SWEEP: isFull ? "full" : "sample" },
+      env: { ...process.env, VALET_SWEEP: isFull ? "full" : "sample", ...env },
       timeout: isFull ? 4 * 3_600_000 : 1_500_000,
     },
   );
-  if (result.status !== 0) failed.push(`${project} tests`);
-  if (!existsSync(report)) return { passed: 0, failed: 0 };
+  if (result.status !== 0) failed.push(name);
+  counts.set(name, { passed: 0, failed: 0 });
+  if (!existsSync(report)) return;
   const { numPassedTests, numFailedTests, testResults } = reportSchema.parse(JSON.parse(readFileSync(report, "utf8")));
   for (const file of testResults) {
     const path = relative(root, file.name);
     for (const test of file.assertionResults) {
-      if (test.status === "failed") failures.push(`${path}: ${test.fullName}: ${firstLines(test.failureMessages[0])}`);
+      if (test.status === "failed")
+        failures.push(`${name}: ${path}: ${test.fullName}: ${firstLines(test.failureMessages[0])}`);
     }
-    if (file.status === "failed" && file.message !== "") failures.push(`${path}: ${firstLines(file.message)}`);
+    if (file.status === "failed" && file.message !== "") failures.push(`${name}: ${path}: ${firstLines(file.message)}`);
   }
-  return { passed: numPassedTests, failed: numFailedTests };
+  counts.set(name, { passed: numPassedTests, failed: numFailedTests });
 }
 
 function firstLines(message = "no message"): string {
   return message.split("\n").slice(0, 3).join(" | ").slice(0, 500);
 }
 
-function mutants(): { passed: number; failed: number } {
+function mutants(): void {
   console.log("--- mutants");
   const result = spawnSync(
     process.execPath,
@@ -106,9 +170,9 @@ function mutants(): { passed: number; failed: number } {
   const last = /^mutants: (\d+) caught, (\d+) survived$/m.exec(result.stdout);
   if (!last) {
     failed.push("mutants");
-    return { passed: 0, failed: 0 };
+    return;
   }
-  return { passed: Number(last[1]), failed: Number(last[2]) };
+  counts.set("mutants", { passed: Number(last[1]), failed: Number(last[2]) });
 }
 
 /** Debian as root: installs what the suites drive. Elsewhere: says what is missing; the suites that need it then fail loudly. */

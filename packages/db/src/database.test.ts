@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDatabase } from "./database.ts";
 import { notify } from "./notify.ts";
@@ -77,5 +79,30 @@ describe("a database", () => {
     ).rejects.toThrow();
     expect((await db.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
     await db.close();
+  });
+
+  it("survives that a connection is ended in the moment it stands", async () => {
+    // Greeting and farewell in one piece: the farewell is read before whoever asked for the connection has it.
+    const message = (type: string, body: string): Buffer => {
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(body.length + 4);
+      return Buffer.concat([Buffer.from(type), length, Buffer.from(body)]);
+    };
+    const farewell = "SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
+    const answer = Buffer.concat([message("R", "\0\0\0\0"), message("Z", "I"), message("E", farewell)]);
+    const server = createServer((socket) => socket.once("data", () => socket.end(answer)));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const address = server.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    const uncaught: Error[] = [];
+    const note = (error: Error): void => void uncaught.push(error);
+    process.on("uncaughtException", note);
+    const db = openDatabase({ url: `postgres://valet@127.0.0.1:${port}/valet`, applicationName: "ended" });
+    await expect(db.tx((tx) => tx.query("SELECT 1"))).rejects.toThrow();
+    await expect(db.query("SELECT 1")).rejects.toThrow();
+    await db.close();
+    process.off("uncaughtException", note);
+    server.close();
+    expect(uncaught).toEqual([]);
   });
 });

@@ -61,6 +61,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // Without a handler, a connection that dies while idle ends the process.
   pool.on("error", onError);
+  // One that dies between the pool's hands and its user's has neither's handler; the user's first statement fails and says so.
+  pool.on("connect", (client) => void client.on("error", () => undefined));
   const listeners = new Set<Listener>();
 
   return {

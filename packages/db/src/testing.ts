@@ -9,6 +9,7 @@ import { withAdvisoryLock } from "./advisory-lock.ts";
 import { readMigrations } from "./migration-files.ts";
 import { migrate } from "./migrations.ts";
 import { ensureTenant } from "./tenants.ts";
+import { postgresUnderTest } from "./testing/postgres-under-test.ts";
 
 export interface TestDatabase {
   url: string;
@@ -20,7 +21,7 @@ const idleMs = 20_000;
 const templateLock = 7_261_002;
 
 /**
- * A migrated database of its own (environment `dev`, tenant `test`). All of them share one scratch server a machine, which
+ * A migrated database of its own (environment `dev`, tenant `test`). All of them share one scratch server a machine and version, which
  * ends 20 s after the last process that used it.
  */
 export async function createTestDatabase(options: { max?: number } = {}): Promise<TestDatabase> {
@@ -28,9 +29,11 @@ export async function createTestDatabase(options: { max?: number } = {}): Promis
   const digest = createHash("sha256");
   for (const migration of migrations) digest.update(migration.checksum);
   const version = digest.digest("hex").slice(0, 10);
-  const dataDir = join(tmpdir(), `valet-test-postgres-${process.getuid?.() ?? 0}`);
+  const binariesDir = postgresUnderTest();
+  const other = binariesDir ? `-${createHash("sha256").update(binariesDir).digest("hex").slice(0, 8)}` : "";
+  const dataDir = join(tmpdir(), `valet-test-postgres-${process.getuid?.() ?? 0}${other}`);
   // Never stopped here: the next test file adopts it, and its keeper ends it when the run is over.
-  const server = await startEmbeddedPostgres({ dataDir, isScratch: true, idleMs });
+  const server = await startEmbeddedPostgres({ dataDir, binariesDir, isScratch: true, idleMs });
   const name = `test_${randomBytes(6).toString("hex")}`;
   await cloneTemplate(server.url, `template_${version}`, name);
   const url = withDatabase(server.url, name);

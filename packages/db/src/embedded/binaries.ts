@@ -13,9 +13,8 @@ export interface Binaries {
 
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
-/** The binaries of this platform's npm package, copied to a folder that Postgres' user can read when they are not in one. */
-export async function findBinaries(as: RunAs): Promise<Binaries> {
-  const root = packageRoot();
+/** The binaries of an npm package (that of this platform unless told), copied to a folder that Postgres' user can read when they are not in one. */
+export async function findBinaries(as: RunAs, root: string = packageRoot()): Promise<Binaries> {
   const isUsable =
     (as.uid === undefined || (await isReachableForOthers(join(root, "native")))) && (await hasLinks(root));
   const usable = isUsable ? root : await prepare(root, as);

@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { postgresUnderTest } from "../testing/postgres-under-test.ts";
 import { isProcessAlive } from "./keeper.ts";
 import { startEmbeddedPostgres } from "./start.ts";
 
+const binariesDir = postgresUnderTest();
 let dataDir: string;
 let parent: string;
 beforeAll(async () => {
@@ -49,19 +51,19 @@ async function until(isTrue: () => boolean, deadlineMs = 20_000): Promise<void> 
 
 describe("embedded Postgres", () => {
   it("starts under a closed folder, keeps its data over a restart, and its password out of sight", async () => {
-    const first = await startEmbeddedPostgres({ dataDir });
+    const first = await startEmbeddedPostgres({ binariesDir, dataDir });
     await query(first.url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)");
     await first.stop();
     await expect(query(first.url, "SELECT 1")).rejects.toThrow(/ECONNREFUSED/);
-    const second = await startEmbeddedPostgres({ dataDir });
+    const second = await startEmbeddedPostgres({ binariesDir, dataDir });
     expect(await query(second.url, "SELECT n FROM kept")).toEqual([{ n: 7 }]);
     expect((await stat(join(await homeOf(), "password"))).mode & 0o077).toBe(0);
     await second.stop();
   });
 
   it("is adopted while it runs, and ends with its last user", async () => {
-    const first = await startEmbeddedPostgres({ dataDir });
-    const second = await startEmbeddedPostgres({ dataDir });
+    const first = await startEmbeddedPostgres({ binariesDir, dataDir });
+    const second = await startEmbeddedPostgres({ binariesDir, dataDir });
     expect(second).toMatchObject({ adopted: true, port: first.port });
     await first.stop();
     expect(await query(second.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
@@ -71,12 +73,12 @@ describe("embedded Postgres", () => {
   });
 
   it("starts after the server itself was killed, and loses nothing that was committed", async () => {
-    const first = await startEmbeddedPostgres({ dataDir });
+    const first = await startEmbeddedPostgres({ binariesDir, dataDir });
     await query(first.url, "INSERT INTO kept VALUES (8)");
     const pid = await serverPid();
     process.kill(pid, "SIGKILL");
     await until(() => !isProcessAlive(pid));
-    const second = await startEmbeddedPostgres({ dataDir });
+    const second = await startEmbeddedPostgres({ binariesDir, dataDir });
     expect(second.adopted).toBe(false);
     expect(await query(second.url, "SELECT count(*)::int AS count FROM kept")).toEqual([{ count: 2 }]);
     await first.stop();
@@ -85,7 +87,7 @@ describe("embedded Postgres", () => {
 
   it("ends by itself when its program is killed", async () => {
     const program = `import { startEmbeddedPostgres } from ${JSON.stringify(fileURLToPath(new URL("./start.ts", import.meta.url)))};
-      startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, idleMs: 200 }).then(() => process.kill(process.pid, "SIGKILL"));`;
+      startEmbeddedPostgres({ ...${JSON.stringify({ binariesDir, dataDir })}, idleMs: 200 }).then(() => process.kill(process.pid, "SIGKILL"));`;
     const args = ["--conditions=source", "--import", "tsx", "--input-type=module", "-e", program];
     const cwd = fileURLToPath(new URL("../..", import.meta.url));
     const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "ignore", "pipe"] });
@@ -105,7 +107,7 @@ describe("embedded Postgres", () => {
         resolve(typeof address === "object" && address ? address.port : 0);
       });
     });
-    await expect(startEmbeddedPostgres({ dataDir, port })).rejects.toThrow(
+    await expect(startEmbeddedPostgres({ binariesDir, dataDir, port })).rejects.toThrow(
       new RegExp(`did not start on port ${port}[^]*Address already in use`),
     );
     squatter.close();

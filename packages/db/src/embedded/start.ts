@@ -15,6 +15,8 @@ import type { RunAs } from "./unprivileged.ts";
 export interface EmbeddedOptions {
   /** Where the data lives; made when absent. */
   dataDir: string;
+  /** Folder of the npm package with the binaries; that of this platform otherwise. */
+  binariesDir?: string;
   /** A free one otherwise; an adopted server keeps its own. */
   port?: number;
   /** Created when absent; default `valet`. */
@@ -47,7 +49,7 @@ interface Place {
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const as = runAs();
   const home = await findHome(resolve(options.dataDir), as);
-  const place: Place = { home, data: join(home, "data"), as, binaries: await findBinaries(as) };
+  const place: Place = { home, data: join(home, "data"), as, binaries: await findBinaries(as, options.binariesDir) };
   return withFileLock(join(home, "lock"), startDeadlineMs, async () => {
     const release = await registerOwner(home);
     try {
