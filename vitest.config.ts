@@ -48,7 +48,7 @@ export default defineConfig({
             "GHOST-HANDS/packages/*/src/**/*.test.ts",
             "tools/**/*.test.ts",
           ],
-          maxWorkers: 2,
+          maxWorkers: 4,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runChild } from "./run-child.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [mode = "start", ...args] = process.argv.slice(2);
@@ -45,7 +46,7 @@ if (!existsSync(stampFile) || readFileSync(stampFile, "utf8") !== lockHash) {
   writeFileSync(stampFile, lockHash);
 }
 
-const child = spawnSync(
+const { status } = await runChild(
   process.execPath,
   [
     "--conditions=source",
@@ -57,4 +58,4 @@ const child = spawnSync(
   ],
   { cwd: root, stdio: "inherit" },
 );
-process.exit(child.status ?? 1);
+process.exit(status);

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createHash } from "node:crypto";
+import { runChild } from "../../tools/run-child.mjs";
 import { applyPatch } from "../../tools/local-stack/source-patches.ts";
 import { isSimulated, loadMutants, type Mutant, type SimulatedMutant, type TestedMutant } from "./load.ts";
 import { trySimulated } from "./simulated.ts";
@@ -32,22 +33,23 @@ const chosen = isFull ? tested : sample(tested);
 
 let caught = 0;
 const survived: string[] = [];
-// Two at a time: each is one process.
+// Simulated ones are all computing, tested ones nearly all waiting: two of each kind at a time, and each tested one in a copy of its own.
 const waiting = [...simulated];
-const lane = async (): Promise<void> => {
+const trySimulatedOnes = async (): Promise<void> => {
   for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) note(mutant, await trySeeds(mutant));
 };
-await Promise.all([lane(), lane()]);
-if (chosen.length > 0) tryChosen();
-
-function tryChosen(): void {
+const waitingForCopy = [...chosen];
+const tryTestedOnes = async (): Promise<void> => {
+  if (waitingForCopy.length === 0) return;
   const copy = copyOfCheckout();
   try {
-    for (const mutant of chosen) note(mutant, tryMutant(copy, mutant) === "caught" ? "caught" : null);
+    for (let mutant = waitingForCopy.shift(); mutant; mutant = waitingForCopy.shift())
+      note(mutant, (await tryMutant(copy, mutant)) === "caught" ? "caught" : null);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
-}
+};
+await Promise.all([trySimulatedOnes(), trySimulatedOnes(), tryTestedOnes(), tryTestedOnes()]);
 
 function note(mutant: Mutant, verdict: string | null): void {
   if (verdict === null) survived.push(mutant.id);
@@ -67,12 +69,12 @@ for (const id of survived)
 console.log(`mutants: ${caught} caught, ${survived.length} survived`);
 process.exitCode = survived.length === 0 ? 0 : 1;
 
-function tryMutant(copy: string, mutant: TestedMutant): "caught" | "survived" {
+async function tryMutant(copy: string, mutant: TestedMutant): Promise<"caught" | "survived"> {
   const file = join(copy, mutant.file);
   const original = readFileSync(file, "utf8");
   writeFileSync(file, applyPatch(original, mutant));
   try {
-    const result = spawnSync(
+    const { stdout } = await runChild(
       process.execPath,
       [
         join(copy, "node_modules/vitest/vitest.mjs"),
@@ -83,11 +85,16 @@ function tryMutant(copy: string, mutant: TestedMutant): "caught" | "survived" {
         "--reporter=json",
         "--bail=1",
       ],
-      { cwd: copy, encoding: "utf8", timeout: 240_000, env: { ...process.env, VALET_SWEEP: "sample" } },
+      {
+        cwd: copy,
+        stdio: ["ignore", "pipe", "ignore"],
+        timeoutMs: 300_000,
+        env: { ...process.env, VALET_SWEEP: "sample" },
+      },
     );
-    const report = /\{"numTotalTestSuites".*\}/s.exec(result.stdout)?.[0];
+    const report = /\{"numTotalTestSuites".*\}/s.exec(stdout)?.[0];
     if (!report) {
-      console.error(result.stdout.slice(-2000), result.stderr.slice(-2000));
+      console.error(stdout.slice(-2000));
       return "survived";
     }
     // A suite that does not even load proves nothing: only a failed assertion counts.

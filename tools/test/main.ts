@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { z } from "zod";
+import { runChild } from "../run-child.mjs";
 import { installOtherVersion } from "./other-versions.ts";
 import type { Missing } from "./other-versions.ts";
 
@@ -32,10 +33,13 @@ const reports = mkdtempSync(join(tmpdir(), "valet-test-"));
 const leftOut: string[] = [];
 /** Names and first lines of what failed, said again last: a log that is cut keeps its end. */
 const failures: string[] = [];
+/** Somebody ended us: the step under way was told, and no other begins. */
+let isEnding = false;
 const failed: string[] = [];
 const reportSchema = z.object({
   numPassedTests: z.number(),
   numFailedTests: z.number(),
+  numPendingTests: z.number(),
   testResults: z.array(
     z.object({
       name: z.string(),
@@ -49,15 +53,23 @@ const reportSchema = z.object({
 });
 
 installSystemPackages();
-run("lint", "node_modules/eslint/bin/eslint.js", ["."]);
-run("format", "node_modules/prettier/bin/prettier.cjs", ["--check", "--log-level", "warn", "."]);
-run("types", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    isEnding = true;
+    process.exitCode = 1;
+  });
+}
 const counts = new Map<string, Counts>();
-suite({ name: "unit tests", project: "unit" });
-onProductionPostgres();
-if (isFull) onNextNode();
-suite({ name: "system tests", project: "system" });
-mutants();
+const steps: (() => Promise<void>)[] = [
+  checks,
+  () => suite({ name: "unit tests", project: "unit" }),
+  onProductionPostgres,
+  ...(isFull ? [onNextNode] : []),
+  () => suite({ name: "system tests", project: "system" }),
+  mutants,
+];
+for (const step of steps) if (!isEnding) await step();
+if (isEnding) failed.push("all that was still to come: the run was ended from outside");
 rmSync(reports, { recursive: true, force: true });
 
 const passed = sum([...counts.values()].map((count) => count.passed));
@@ -73,22 +85,31 @@ function sum(numbers: number[]): number {
   return numbers.reduce((a, b) => a + b, 0);
 }
 
-function run(name: string, script: string, args: string[]): void {
-  console.log(`--- ${name}`);
-  const result = spawnSync(process.execPath, [join(root, script), ...args], {
+/** Side by side: each is one process that waits for nobody. */
+async function checks(): Promise<void> {
+  await Promise.all([
+    check("lint", "node_modules/eslint/bin/eslint.js", ["."]),
+    check("format", "node_modules/prettier/bin/prettier.cjs", ["--check", "--log-level", "warn", "."]),
+    check("types", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]),
+  ]);
+}
+
+async function check(name: string, script: string, args: string[]): Promise<void> {
+  const { status, stdout } = await runChild(process.execPath, [join(root, script), ...args], {
     cwd: root,
-    stdio: "inherit",
-    timeout: 600_000,
+    stdio: ["ignore", "pipe", "inherit"],
+    timeoutMs: 600_000,
   });
-  if (result.status !== 0) failed.push(name);
+  process.stdout.write(`--- ${name}\n${stdout}`);
+  if (status !== 0) failed.push(name);
 }
 
 /** Production runs Postgres 16, the embedded one is newer. */
-function onProductionPostgres(): void {
+async function onProductionPostgres(): Promise<void> {
   const postgres = installOtherVersion(root, "postgres-16");
   const what = isFull ? "unit tests" : "packages/db";
   if ("reason" in postgres) return without(`${what} on Postgres 16`, postgres);
-  suite({
+  await suite({
     name: `${what} on Postgres ${postgres.version}`,
     project: "unit",
     // The launcher's own tests hold no SQL, and take as long as the rest together.
@@ -98,13 +119,13 @@ function onProductionPostgres(): void {
 }
 
 /** Node 20 gets no fixes any more: the day the machines have 24, nothing is to be in the way. */
-function onNextNode(): void {
+async function onNextNode(): Promise<void> {
   const [major = 0] = process.versions.node.split(".").map(Number);
   if (major >= 24) return without("unit tests on Node 24", { reason: `this run is on Node ${major}`, failed: false });
   const next = installOtherVersion(root, "node-24");
   if ("reason" in next) return without("unit tests on Node 24", next);
   const bin = join(next.folder, "bin");
-  suite({
+  await suite({
     name: `unit tests on Node ${next.version}`,
     project: "unit",
     node: join(bin, "node"),
@@ -118,10 +139,10 @@ function without(name: string, { reason, failed: isFailure }: Missing): void {
   else leftOut.push(`${name}: ${reason}`);
 }
 
-function suite({ name, project, choice = [], node = process.execPath, env = {} }: Suite): void {
+async function suite({ name, project, choice = [], node = process.execPath, env = {} }: Suite): Promise<void> {
   console.log(`--- ${name}`);
   const report = join(reports, `${counts.size}.json`);
-  const result = spawnSync(
+  const { status } = await runChild(
     node,
     [
       join(root, "node_modules/vitest/vitest.mjs"),
@@ -137,13 +158,16 @@ function suite({ name, project, choice = [], node = process.execPath, env = {} }
       cwd: root,
       stdio: "inherit",
       env: { ...process.env, VALET_SWEEP: isFull ? "full" : "sample", ...env },
-      timeout: isFull ? 4 * 3_600_000 : 1_500_000,
+      timeoutMs: isFull ? 4 * 3_600_000 : 1_500_000,
     },
   );
-  if (result.status !== 0) failed.push(name);
+  if (status !== 0) failed.push(name);
   counts.set(name, { passed: 0, failed: 0 });
   if (!existsSync(report)) return;
-  const { numPassedTests, numFailedTests, testResults } = reportSchema.parse(JSON.parse(readFileSync(report, "utf8")));
+  const read = readReport(report);
+  if (read === null) return void failed.push(`${name}: its report breaks off`);
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = read;
+  if (numPendingTests > 0) failed.push(`${name}: ${numPendingTests} tests were skipped`);
   for (const file of testResults) {
     const path = relative(root, file.name);
     for (const test of file.assertionResults) {
@@ -155,19 +179,29 @@ function suite({ name, project, choice = [], node = process.execPath, env = {} }
   counts.set(name, { passed: numPassedTests, failed: numFailedTests });
 }
 
+/** Null: the suite was ended while it wrote. */
+function readReport(path: string): z.infer<typeof reportSchema> | null {
+  try {
+    return reportSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
 function firstLines(message = "no message"): string {
   return message.split("\n").slice(0, 3).join(" | ").slice(0, 500);
 }
 
-function mutants(): void {
+async function mutants(): Promise<void> {
   console.log("--- mutants");
-  const result = spawnSync(
+  const { stdout } = await runChild(
     process.execPath,
     ["--conditions=source", "--import", "tsx", join(root, "tests/mutants/run.ts"), ...(isFull ? ["--all"] : [])],
-    { cwd: root, stdio: ["ignore", "pipe", "inherit"], encoding: "utf8", timeout: isFull ? 2 * 3_600_000 : 600_000 },
+    { cwd: root, stdio: ["ignore", "pipe", "inherit"], timeoutMs: isFull ? 2 * 3_600_000 : 600_000 },
   );
-  process.stdout.write(result.stdout);
-  const last = /^mutants: (\d+) caught, (\d+) survived$/m.exec(result.stdout);
+  process.stdout.write(stdout);
+  const last = /^mutants: (\d+) caught, (\d+) survived$/m.exec(stdout);
   if (!last) {
     failed.push("mutants");
     return;
