@@ -35,6 +35,23 @@ describe("automatic rollback", () => {
     }
   });
 
+  it("takes stop-first hosts that serve back one after the other, as maxUnavailable says; the bad one goes first", async () => {
+    const world = await makeRunningWorld(["a", "b", "c", "d"]);
+    breakV2(world, "d");
+    world.addDeploy("second", "v2", { order: "stop-first", maxUnavailable: 1 });
+    const steps = () => world.deploy("second").hosts.map((host) => host.step);
+    await world.until(() => world.deploy("second").state === "rolling_back");
+    expect(steps()).toEqual(["updated", "updated", "updated", "rolling_back"]);
+    let most = 0;
+    await world.until(() => {
+      most = Math.max(most, steps().filter((step) => step === "rolling_back").length);
+      return world.deploy("second").state === "rolled_back";
+    });
+    expect(most).toBe(1);
+    expect(steps()).toEqual(["rolled_back", "rolled_back", "rolled_back", "rolled_back"]);
+    for (const name of ["a", "b", "c", "d"]) expect(world.sandbox(name).cordons).toEqual([]);
+  });
+
   it("does not interrupt the tasks that run on the bad generation", async () => {
     const world = await makeRunningWorld(["a", "b"]);
     breakV2(world, "b");

@@ -1,3 +1,4 @@
+import { hostsOf } from "@valet/shared";
 import type { DeployDocument, HostStep } from "../model.ts";
 import { servingGeneration, slotsOutside, type Observation, type SeenObservation } from "../observation.ts";
 import { takenAwayFrom } from "../contract-migration.ts";
@@ -15,6 +16,7 @@ import {
   type Draft,
 } from "./draft.ts";
 import { namesOf } from "./hosts.ts";
+import { outOfService } from "./out-of-service.ts";
 import { checkProgress, failHost, giveUpAbsent, notePhase, noteProgress } from "./progress.ts";
 
 /** Only another release that COMPLETED here is something to go back to. Never a tag, and never what a host remembers. */
@@ -35,7 +37,10 @@ export interface BackTo {
   tag: string | null;
 }
 
-/** Takes the release back everywhere at once: the old generations are warm, so nothing is gained by going one by one. */
+/**
+ * Takes the release back: at once wherever the old generation is warm, or the host is out of service anyway. Stop-first hosts that
+ * serve the new release leave service to go back, so no more of them at a time than maxUnavailable allows.
+ */
 export function beginRollback(draft: Draft, cause: string, to: BackTo | null = null): void {
   const { deploy } = draft;
   if (deploy.state === "failed" && draft.facts.activeDeployId !== null) {
@@ -56,7 +61,26 @@ export function beginRollback(draft: Draft, cause: string, to: BackTo | null = n
   moveDeploy(draft, "rolling_back", cause, { toDigest: deploy.previousDigest });
   deploy.engine = { kind: "back", since: draft.now, cause };
   deploy.endedAt = null;
-  for (const host of ownAll(draft)) sendBack(draft, host);
+  for (const host of ownAll(draft)) if (!waitsItsTurn(host)) sendBack(draft, host);
+  sendNextBack(draft);
+}
+
+/** In service on the new release, and out of it on the way back. */
+const waitsItsTurn = (host: HostStep): boolean => host.step === "updated" && host.order === "stop-first";
+
+function sendNextBack(draft: Draft): void {
+  const { hosts, knobs } = draft.deploy;
+  if (!hosts.some(waitsItsTurn)) return;
+  // At least one, or there would be no way back where maxUnavailable is 0.
+  const most = Math.max(1, hostsOf(knobs.maxUnavailable, hosts.length));
+  const out = outOfService(draft);
+  for (const host of hosts) if (host.order === "stop-first" && host.step === "rolling_back") out.add(host.sandboxId);
+  for (const [place, host] of hosts.entries()) {
+    if (out.size >= most) return;
+    if (!waitsItsTurn(host)) continue;
+    sendBack(draft, own(draft, place));
+    out.add(host.sandboxId);
+  }
 }
 
 function sendBack(draft: Draft, host: HostStep): void {
@@ -100,7 +124,8 @@ export function goBack(draft: Draft): void {
     moveDeploy(draft, "rollback_paused", `the rollback failed on ${namesOf(failed)}: ${first.reason}`);
     return;
   }
-  const under = deploy.hosts.filter((host) => host.step === "rolling_back");
+  sendNextBack(draft);
+  const under = deploy.hosts.filter((host) => host.step === "rolling_back" || waitsItsTurn(host));
   if (under.length > 0)
     return waitFor(draft, `${namesOf(under)} to be back on ${deploy.previousTag ?? "the last release"}`);
   const cause = deploy.engine.kind === "back" ? deploy.engine.cause : deploy.stateReason;

@@ -1,4 +1,4 @@
-import { canMove, deployTransitions, hostStepTransitions, type HostStepState } from "@valet/shared";
+import { canMove, deployTransitions, hostsOf, hostStepTransitions, type HostStepState } from "@valet/shared";
 import type { Write } from "../../effect.ts";
 import type { Decision, DeployDocument, HostStep } from "../../model.ts";
 import type { MemoryTaskSandbox } from "../tasks/model.ts";
@@ -57,6 +57,20 @@ export function rollbackNeverRollsBack({ before, next, decisions }: Saved): stri
     if (digest !== null && digest !== next.previousDigest) return `${host.name} is sent to ${digest}`;
   }
   return null;
+}
+
+/** One host at least may go back, whatever the knobs say; those that are out of service anyway do not wait. */
+export function backWithinMaxUnavailable({ next, decisions }: Saved): string | null {
+  const stopFirst = new Set(next.hosts.filter((host) => host.order === "stop-first").map((host) => host.sandboxId));
+  // As told: one that failed in this very save served nobody before.
+  const isSent = decisions.some(
+    ({ data }) => data.from === "updated" && data.to === "rolling_back" && stopFirst.has(String(data.sandboxId)),
+  );
+  if (next.state !== "rolling_back" || !isSent) return null;
+  const most = Math.max(1, hostsOf(next.knobs.maxUnavailable, next.hosts.length));
+  const down = next.hosts.filter((host) => host.step === "rolling_back" && host.order === "stop-first");
+  if (down.length <= most) return null;
+  return `deploy ${next.id} has ${down.length} hosts out of service on their way back, at most ${most} may be`;
 }
 
 export function digestPinned({ before, next }: Saved): string | null {
@@ -132,6 +146,7 @@ export function cordonStands({ next, sandboxes }: Saved): string | null {
 export const deployLaws = {
   legalMoves,
   rollbackNeverRollsBack,
+  backWithinMaxUnavailable,
   digestPinned,
   attestedOnly,
   updatedMeansNewWork,

@@ -13,6 +13,7 @@ export const laws = {
   noStuckDeploy: "a deploy always ends or says whom it waits for",
   badReleaseContained: "a bad release touches no more hosts than its first wave",
   rollbackNeverRollsBack: "a rollback is never rolled back",
+  backWithinMaxUnavailable: "a rollback takes no more hosts out of service at once than maxUnavailable allows",
   attestedOnly: "a host is updated only with the attested digest",
   updatedMeansNewWork: "updated means that all new work runs the new release",
   completedMeansDone: "a deploy completes only after the last old task has ended",

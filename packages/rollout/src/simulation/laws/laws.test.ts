@@ -93,6 +93,19 @@ describe("each law is red when it is broken, and only then", () => {
     expect(law(saved(before, { before, decisions: again }))).toContain("its rollback had failed");
   });
 
+  it("backWithinMaxUnavailable", () => {
+    const law = deployLaws.backWithinMaxUnavailable;
+    const back = (id: string) => step({ sandboxId: id, name: id, order: "stop-first", step: "rolling_back" });
+    const knobs = { ...defaultKnobs("stop-first"), maxUnavailable: 1 };
+    const next = deploy({ state: "rolling_back", knobs, hosts: [back("a"), back("b")] });
+    const sent = [{ summary: "", data: { sandboxId: "a", from: "updated", to: "rolling_back" } }];
+    expect(law(saved(next, { decisions: sent }))).toContain("2 hosts out of service");
+    const failed = [{ summary: "", data: { sandboxId: "a", from: "failed", to: "rolling_back" } }];
+    expect(law(saved(next, { decisions: failed }))).toBeNull();
+    expect(law(saved({ ...next, hosts: [back("a")] }, { decisions: sent }))).toBeNull();
+    expect(law(saved({ ...next, knobs: { ...knobs, maxUnavailable: 2 } }, { decisions: sent }))).toBeNull();
+  });
+
   it("digestPinned", () => {
     expect(deployLaws.digestPinned(saved(deploy()))).toBeNull();
     expect(deployLaws.digestPinned(saved(deploy({ imageDigest: digest("c") })))).toContain("was pinned");
