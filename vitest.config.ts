@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What takes longest begins first, or the last file would run alone at the end: a fresh clone remembers no durations. */
 const longest = [
+  "story",
   "kill-each-process",
   "one-outcome",
   "fenced-runs",
@@ -58,6 +59,8 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["tests/**/*.test.ts"],
+          // Minutes each: swept, not sampled.
+          exclude: process.env.VALET_SWEEP === "full" ? [] : ["tests/swept/**"],
           maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 180_000,
