@@ -35,6 +35,11 @@ export const ghJobCreateSchema = z.object({
   /** Absent: a local job, not VALET's; its write steps need no permit. */
   lease: ghLeaseSchema.optional(),
   slot: z.number().int().min(0).optional(),
+  /** Only this targeted worker takes it; absent: the generation's own. */
+  target_worker_id: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .optional(),
   /** A synthetic verification task: runs in the spare (probe) slot. */
   probe: z.boolean().default(false),
   metadata: z.record(z.string(), z.string()).default({}),
@@ -67,6 +72,8 @@ const slotView = z.object({ index: z.number().int(), state: z.enum(["preparing",
 /** A GH worker's complete inventory under its own boot id. */
 export const ghInventorySchema = z.object({
   worker_id: z.string(),
+  /** A worker of its own beside the generation's: takes only jobs that name it, and never the slots. Releases before it leave it out. */
+  target_worker_id: z.string().nullable().default(null),
   boot_id: z.string(),
   generation: z.number().int(),
   image_tag: z.string(),

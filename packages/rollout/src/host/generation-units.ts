@@ -37,6 +37,7 @@ export function targetedWorkerUnit(
   const env = {
     ...commonEnv(record, releaseRoot, config),
     GH_WORKER_ID: worker.workerId,
+    GH_TARGETED: "1",
     GH_WORKER_PORT: String(worker.port),
     GH_DATA_DIR: join(config.ghDataDir, "targeted", worker.name),
     MAX_CONCURRENT_JOBS: "1",

@@ -48,13 +48,17 @@ export function makeRegistryClient({ url, repository, timeoutMs = 30_000 }: Regi
     signal: AbortSignal,
     method: "GET" | "HEAD" = "GET",
   ): Promise<Result<Response, PullError>> {
+    // A blob's body takes as long as it takes, while bytes keep coming; all else is short.
+    const isLong = kind === "blobs" && method === "GET";
+    const head = isLong ? headDeadline(timeoutMs, signal) : undefined;
     const address = `${url.replace(/\/$/, "")}/v2/${repository}/${kind}/${encodeURIComponent(reference)}`;
     try {
       const response = await fetch(address, {
         method,
         headers: { accept: "application/vnd.oci.image.manifest.v1+json, */*;q=0.1" },
-        signal: deadlineSignal(timeoutMs, signal),
+        signal: head?.signal ?? deadlineSignal(timeoutMs, signal),
       });
+      head?.met();
       if (response.status === 404) {
         return failed(
           "unknown_reference",
@@ -118,7 +122,7 @@ export function makeRegistryClient({ url, repository, timeoutMs = 30_000 }: Regi
       if (!response.ok) return response;
       if (!response.value.body) return failed("unreachable", `blob ${digest} came without a body`);
       const hash = createHash("sha256");
-      const meter = byteMeter(size, hash);
+      const meter = byteMeter(size, hash, timeoutMs);
       try {
         await pipeline(
           // The same object under two type libraries.
@@ -158,17 +162,41 @@ export function diskError(error: unknown, path: string): Result<never, PullError
   }
 }
 
-/** Passes bytes on, hashing them; more bytes than announced is an error, so that nobody fills the disk. */
-function byteMeter(size: number, hash: ReturnType<typeof createHash>): Transform {
+/** Aborts with its parent, or after `ms` unless `met` is called first. */
+function headDeadline(ms: number, parent: AbortSignal): { signal: AbortSignal; met(): void } {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new DOMException(`no answer within ${ms} ms`, "TimeoutError")), ms);
+  const end = (): void => controller.abort(parent.reason);
+  if (parent.aborted) end();
+  else parent.addEventListener("abort", end, { once: true });
+  return { signal: controller.signal, met: () => clearTimeout(timer) };
+}
+
+/**
+ * Passes bytes on, hashing them; more bytes than announced is an error, so that nobody fills the disk, and so is a pause of `idleMs`
+ * between two pieces.
+ */
+function byteMeter(size: number, hash: ReturnType<typeof createHash>, idleMs: number): Transform {
   let seen = 0;
-  return new Transform({
+  const idle = setTimeout(() => meter.destroy(new Error(`no byte came for ${idleMs} ms`)), idleMs);
+  const meter = new Transform({
+    flush(done) {
+      clearTimeout(idle);
+      done();
+    },
+    destroy(error, done) {
+      clearTimeout(idle);
+      done(error);
+    },
     transform(chunk: Buffer, _encoding, done) {
+      idle.refresh();
       seen += chunk.byteLength;
       hash.update(chunk);
       if (seen > size) done(new Error(`more than the ${size} bytes its manifest names`));
       else done(null, chunk);
     },
   });
+  return meter;
 }
 
 function parseManifest(bytes: Buffer): ReleaseManifest | undefined {

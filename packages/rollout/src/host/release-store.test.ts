@@ -1,14 +1,16 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { create } from "tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BuiltRelease } from "../../../../tools/artefacts/build-release.ts";
 import { buildFixtureRelease } from "../../../../tools/artefacts/fixture-release/build.ts";
 import { type LocalRegistry, startRegistry } from "../../../../tools/artefacts/registry.ts";
 import { diskError, makeRegistryClient } from "./registry-client.ts";
-import { makeReleaseStore } from "./release-store.ts";
+import { makeReleaseStore, unpack } from "./release-store.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "release-store-"));
 const signal = AbortSignal.timeout(60_000);
@@ -72,6 +74,44 @@ describe("the release store", () => {
     });
     expect(readdirSync(dir)).toEqual([]);
     liar.close();
+  });
+
+  it("a link in a layer fails the installation, which ends, and nobody is crashed", async () => {
+    const source = mkdtempSync(join(scratch, "links-"));
+    writeFileSync(join(source, "api.js"), "");
+    symlinkSync("/etc/passwd", join(source, "worker.js"));
+    const layer = join(scratch, "links.tar.gz");
+    await create({ gzip: true, file: layer, cwd: source }, ["api.js", "worker.js"]);
+    const into = mkdtempSync(join(scratch, "unpacked-"));
+    await expect(unpack(layer, into)).rejects.toThrow("worker.js is a SymbolicLink: a release holds plain files only");
+    expect(readdirSync(into)).toEqual(["api.js"]);
+  });
+
+  it("a blob may take longer than an answer, while its bytes keep coming; one that stalls breaks off", async () => {
+    const bytes = Buffer.alloc(8, "x");
+    const slow = createServer((request, response) => {
+      const isStalling = request.url?.includes("stall") === true;
+      response.writeHead(200, { "content-length": String(bytes.length) });
+      const send = (at: number): void => {
+        if (at === bytes.length) return void response.end();
+        response.write(bytes.subarray(at, at + 1));
+        if (!isStalling || at < 2) setTimeout(() => send(at + 1), 100);
+      };
+      send(0);
+    });
+    await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const client = makeRegistryClient({ url, repository: "ghosthands", timeoutMs: 400 });
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    expect(await client.fetchBlob(digest, bytes.length, join(scratch, "slow"), signal)).toEqual({
+      ok: true,
+      value: undefined,
+    });
+    const stalled = await client.fetchBlob("sha256:stall", bytes.length, join(scratch, "stalled"), signal);
+    expect(stalled).toMatchObject({ ok: false, error: { kind: "unreachable" } });
+    expect(!stalled.ok && stalled.error.message).toContain("no byte came for 400 ms");
+    slow.closeAllConnections();
+    slow.close();
   });
 
   it("an unknown tag and a registry that is down say so", async () => {

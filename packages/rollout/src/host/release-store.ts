@@ -136,7 +136,9 @@ export function makeReleaseStore(dir: string, registry: RegistryClient, remove =
 }
 
 /** Unpacks plain files and folders; links, devices and paths that lead outside stop it. */
-async function unpack(file: string, into: string): Promise<void> {
+export async function unpack(file: string, into: string): Promise<void> {
+  // Thrown from the filter it would be nobody's: the stream that calls it has no caller to reject.
+  let refused: string | undefined;
   await extract({
     file,
     cwd: into,
@@ -145,9 +147,11 @@ async function unpack(file: string, into: string): Promise<void> {
     filter: (path, entry) => {
       const kind = "type" in entry ? entry.type : "File";
       if (kind === "File" || kind === "OldFile" || kind === "Directory") return true;
-      throw new Error(`${path} is a ${kind}: a release holds plain files only`);
+      refused ??= `${path} is a ${kind}: a release holds plain files only`;
+      return false;
     },
   });
+  if (refused !== undefined) throw new Error(refused);
 }
 
 async function syncToDisk(folder: string): Promise<void> {

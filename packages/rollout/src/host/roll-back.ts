@@ -27,7 +27,9 @@ export async function rollBack(host: Host, record: DeployRecord, signal: AbortSi
   if (imageDigest === null) throw new Error("a rollback without a digest was accepted");
   enterPhase(host, record, "rolling_back", `going back to ${imageTag}`);
   const living = livingGeneration(host, imageDigest, record);
-  const back = living ? await wake(host, record, living, signal) : await startAnew(host, record, imageDigest, signal);
+  // One that does not wake is no reason to stay on what is being taken back.
+  const woken = living ? await wake(host, record, living, signal) : undefined;
+  const back = woken?.ok || (woken && signal.aborted) ? woken : await startAnew(host, record, imageDigest, signal);
   if (!back.ok) return finish(host, record, "failed", `${back.error}. What runs was left alone.`);
   host.state.update((state) => giveWay(state, back.value, record));
   const generation = back.value.generation;

@@ -76,6 +76,18 @@ describe("the supervisor", () => {
     expect(starts.length).toBe(before + 1);
   });
 
+  it("F21: forgets restarts of long ago: a crash loop is many in a row, not many in a lifetime", async () => {
+    const { supervisor, running, pass } = makeRuntime();
+    supervisor.keep(spec);
+    for (let day = 0; day < crashLoopRestarts + 1; day += 1) {
+      running.clear();
+      await pass(1000);
+      expect(supervisor.restarts(spec.unit)).toBe(1);
+      await pass(70_000);
+      expect(supervisor.restarts(spec.unit)).toBe(0);
+    }
+  });
+
   it("starts no more what was released", async () => {
     const { supervisor, starts, pass } = makeRuntime();
     supervisor.keep(spec);

@@ -7,7 +7,7 @@ export interface Supervisor {
   /** Stops it and starts it no more. */
   release(unit: string, graceMs: number): Promise<void>;
   running(unit: string): RunningUnit | undefined;
-  /** How often it was started again since it is kept. */
+  /** How often it was started again since it last ran soundly, for a minute. */
   restarts(unit: string): number;
   /** Restarts what ended; called every few hundred ms. */
   tick(): void;
@@ -49,11 +49,12 @@ export function makeSupervisor(
     const now = clock.monotonicMs();
     if (runtime.inspect(entry.spec.unit)) {
       entry.nextStartMs = 0;
+      // Old restarts are no crash loop: a sound generation that was restarted now and then must not fail its way back.
+      if (now - entry.lastStartMs >= soundAfterMs) entry.restarts = 0;
       return;
     }
     if (entry.nextStartMs === 0) {
-      const recent = now - entry.lastStartMs < soundAfterMs ? entry.restarts : 0;
-      entry.nextStartMs = now + Math.min(firstDelayMs * 2 ** recent, longestDelayMs);
+      entry.nextStartMs = now + Math.min(firstDelayMs * 2 ** entry.restarts, longestDelayMs);
       onEvent("unit_ended", entry.spec.unit);
       return;
     }

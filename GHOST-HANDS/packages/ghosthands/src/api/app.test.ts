@@ -49,6 +49,7 @@ const job = (more: object = {}) => ({
 });
 const inventory = (more: Partial<GhInventory> = {}): GhInventory => ({
   worker_id: "w1",
+  target_worker_id: null,
   boot_id: "boot-1",
   generation: 3,
   image_tag: "v9",
@@ -210,6 +211,37 @@ describe("the link to the GH worker", () => {
     expect(first.commands).toHaveLength(1);
     expect(await poll()).toEqual(first);
     expect((await poll(first.cursor)).commands).toEqual([]);
+  });
+
+  it("F36: a targeted worker takes the jobs that name it, and nothing of the generation's own worker", async () => {
+    const targeted = inventory({
+      worker_id: "abc123",
+      target_worker_id: "abc123",
+      boot_id: "boot-t",
+      max_concurrent: 1,
+    });
+    const pollTargeted = async () =>
+      (
+        (await read(call("/internal/workers/abc123/commands?boot_id=boot-t&after=0&wait_ms=0"))) as unknown as {
+          commands: GhCommand[];
+        }
+      ).commands;
+    const mine = job({ target_worker_id: "abc123" });
+    await post("/api/v1/gh/jobs", mine);
+    await post("/internal/workers/register", inventory());
+    await post("/api/v1/gh/commands", { commands: [{ type: "slots", owned: [0, 1], spare: false }] });
+    await post("/internal/workers/register", targeted);
+    await post("/api/v1/gh/jobs", job());
+    await post("/api/v1/gh/commands", { commands: [{ type: "slots", owned: [0], spare: true }] });
+    expect((await poll()).commands.map((command) => command.type)).toEqual(["slots", "start", "slots"]);
+    const given = await pollTargeted();
+    expect(given.map((command) => command.type)).toEqual(["slots", "start"]);
+    expect(given[0]).toEqual({ type: "slots", owned: [0], spare: false });
+    expect(given[1]).toMatchObject({ job: { valet_task_id: mine.valet_task_id } });
+    const feed = await read(call("/api/v1/gh/feed?wait_ms=0"));
+    expect(feed).toMatchObject({ workers: [{ worker_id: "w1" }] });
+    const seen = await read(call("/monitoring/workers"));
+    expect(seen.workers).toMatchObject([{ target_worker_id: null }, { target_worker_id: "abc123" }]);
   });
 
   it("answers a waiting poll at once", async () => {

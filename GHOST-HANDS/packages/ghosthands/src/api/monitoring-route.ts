@@ -25,7 +25,7 @@ function monitored(link: WorkerLink, isLost: boolean) {
   return {
     worker_id: inventory.worker_id,
     status: isLost ? ("lost" as const) : alive,
-    target_worker_id: null,
+    target_worker_id: inventory.target_worker_id,
     current_job_id: current?.job_id ?? null,
     registered_at: new Date(link.registeredAtMs).toISOString(),
     last_heartbeat: new Date(link.confirmedAtMs).toISOString(),

@@ -31,7 +31,8 @@ export function addRelayRoutes(app: OpenAPIHono, { bootId, clock, feed, links }:
     const answer: GhFeed = {
       api_boot_id: bootId,
       ...feed.read(cursor),
-      workers: links.list().map((link) => ({
+      // A targeted worker has none of the slots: its inventory says nothing about their attempts.
+      workers: links.own().map((link) => ({
         ...link.inventory,
         confirmed_ago_ms: clock.monoMs() - link.confirmedAtMonoMs,
       })),

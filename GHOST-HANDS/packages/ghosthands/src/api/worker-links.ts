@@ -18,6 +18,8 @@ export interface WorkerLinks {
   confirm(inventory: GhInventory): boolean;
   link(workerId: string, bootId: string): WorkerLink | undefined;
   list(): WorkerLink[];
+  /** Without targeted workers. */
+  own(): WorkerLink[];
   /** Hands a command to the worker it concerns; a start without a worker waits for the next one to register. */
   send(command: GhCommand): "sent" | "waiting" | "no_worker";
   isLost(link: WorkerLink): boolean;
@@ -38,12 +40,17 @@ export function makeWorkerLinks(deps: {
   let lastSlots: GhCommand | undefined;
 
   const isLost = (link: WorkerLink) => deps.monoMs() - link.confirmedAtMonoMs > deps.lostAfterMs;
+  const isOwn = ({ inventory }: WorkerLink) => inventory.target_worker_id === null;
+  /** The generation's own worker. A targeted one shares this API, and nothing else. */
   const primary = () => {
-    const newestFirst = [...links.values()].sort((a, b) => b.registeredAtMs - a.registeredAtMs);
+    const newestFirst = [...links.values()].filter(isOwn).sort((a, b) => b.registeredAtMs - a.registeredAtMs);
     return newestFirst.find((link) => !isLost(link)) ?? newestFirst[0];
   };
   const concerned = (command: GhCommand) => {
-    const workerId = "job_id" in command ? jobs.get(command.job_id)?.workerId : undefined;
+    const job = "job_id" in command ? jobs.get(command.job_id) : undefined;
+    const target = job?.spec?.target_worker_id;
+    if (target !== undefined) return links.get(target);
+    const workerId = job?.workerId;
     return (workerId === undefined ? undefined : links.get(workerId)) ?? primary();
   };
   const stamp = (link: WorkerLink, inventory: GhInventory) => {
@@ -75,10 +82,13 @@ export function makeWorkerLinks(deps: {
         registeredAtMs: now,
         queue: makeCommandQueue(),
       };
-      if (lastSlots) link.queue.push(lastSlots);
+      if (!isOwn(link)) link.queue.push(allSlotsOf(inventory));
+      else if (lastSlots) link.queue.push(lastSlots);
       const listed = new Set(inventory.jobs.map((job) => job.job_id));
-      const starts = [...(known?.queue.unconfirmedStarts() ?? []), ...waitingStarts];
-      waitingStarts = [];
+      const isForIt = (start: GhCommand) =>
+        "job" in start && (start.job.target_worker_id ?? null) === inventory.target_worker_id;
+      const starts = [...(known?.queue.unconfirmedStarts() ?? []), ...waitingStarts.filter(isForIt)];
+      waitingStarts = waitingStarts.filter((start) => !isForIt(start));
       for (const start of starts) if ("job_id" in start && !listed.has(start.job_id)) link.queue.push(start);
       known?.queue.end();
       links.set(inventory.worker_id, link);
@@ -98,6 +108,7 @@ export function makeWorkerLinks(deps: {
       return link?.inventory.boot_id === bootId ? link : undefined;
     },
     list: () => [...links.values()],
+    own: () => [...links.values()].filter(isOwn),
     send(command) {
       if (command.type === "slots") lastSlots = command;
       if (command.type === "acknowledge") feed.acknowledge(command.valet_task_id, command.fence, command.through_seq);
@@ -116,6 +127,11 @@ export function makeWorkerLinks(deps: {
       return "waiting";
     },
   };
+}
+
+/** Nobody hands slots to a targeted worker: all it has are its own. */
+function allSlotsOf({ max_concurrent: count }: GhInventory): GhCommand {
+  return { type: "slots", owned: Array.from({ length: count }, (_, slot) => slot), spare: false };
 }
 
 /** What a reader of the feed wants to hear about at once; the uptime is not. */

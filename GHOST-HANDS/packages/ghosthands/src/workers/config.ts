@@ -14,6 +14,8 @@ const schema = z.object({
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
     .optional(),
+  /** 1: a targeted worker, which takes only jobs that name it. */
+  GH_TARGETED: z.enum(["0", "1"]).default("0"),
   /** Number of the generation this process belongs to. */
   GH_GENERATION: z.coerce.number().int().min(0).default(1),
   /** Tag this release was installed under. */
@@ -43,6 +45,7 @@ export interface WorkerConfig {
   port: number;
   apiUrl: string;
   workerId: string;
+  isTargeted: boolean;
   generation: number;
   imageTag: string;
   releaseDir: string | undefined;
@@ -64,6 +67,7 @@ export function readWorkerConfig(env: Record<string, string | undefined> = proce
     apiUrl: parsed.GH_API_URL.replace(/\/$/, ""),
     // Never a random name: whoever addresses this worker must still find it after a restart.
     workerId: parsed.GH_WORKER_ID ?? `gh-worker-g${parsed.GH_GENERATION}`,
+    isTargeted: parsed.GH_TARGETED === "1",
     generation: parsed.GH_GENERATION,
     imageTag: parsed.GH_IMAGE_TAG,
     releaseDir: parsed.GH_RELEASE_DIR,

@@ -15,6 +15,8 @@ import type { AcceptedRecord, SpoolFolder } from "./spool.ts";
 
 export interface WorkerIdentity {
   workerId: string;
+  /** A worker of its own beside the generation's, for jobs that name it. */
+  isTargeted: boolean;
   bootId: string;
   generation: number;
   imageTag: string;
@@ -245,6 +247,7 @@ export function makeWorker(deps: WorkerDeps): Worker {
       const spare = places.spare();
       return {
         worker_id: identity.workerId,
+        target_worker_id: identity.isTargeted ? identity.workerId : null,
         boot_id: identity.bootId,
         generation: identity.generation,
         image_tag: identity.imageTag,

@@ -138,6 +138,7 @@ export async function startFakeGhApi(generation: number, serviceKey = "gh-servic
     generation,
     inventory: {
       worker_id: "gh-worker-1",
+      target_worker_id: null,
       boot_id: randomUUID(),
       generation,
       image_tag: `v${generation}`,
