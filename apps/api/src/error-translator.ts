@@ -43,6 +43,8 @@ export function toUserError(error: unknown): UserError | null {
       2,
     );
   const { code, statusCode } = (error ?? {}) as Partial<FastifyError>;
+  if (isUnstorableText(error))
+    return new UserError("validation", "A text holds a NUL character or half a surrogate pair: take it out.");
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new UserError("body_too_large", "The body is larger than this endpoint takes.");
@@ -58,6 +60,12 @@ export function toUserError(error: unknown): UserError | null {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new UserError("bad_request", error instanceof Error ? error.message : "The request cannot be read.");
   return null;
+}
+
+/** JSON may say what Postgres does not store. */
+function isUnstorableText(error: unknown): boolean {
+  const { code, detail } = (error ?? {}) as { code?: unknown; detail?: unknown };
+  return code === "22P05" || code === "22021" || (code === "22P02" && /surrogate/.test(String(detail)));
 }
 
 /** True for the failures of a connection, false for a refused query. Aggregates (both address families) count by their parts. */

@@ -34,6 +34,17 @@ describe("submitting", () => {
   });
 
   test.each([
+    ["metadata", { ...oneStep, metadata: { a: "x\0y" } }],
+    ["a step", { steps: [{ action: "fill", selector: "a", value: "\ud800" }] }],
+  ])("refuses what Postgres cannot store in %s with 422, and stores nothing", async (_, body) => {
+    const before = await countTasks();
+    const answer = await submit(body);
+    expect([answer.statusCode, answer.json().error], answer.body).toEqual([422, "validation"]);
+    expect(answer.json().message).toContain("NUL");
+    expect(await countTasks()).toBe(before);
+  });
+
+  test.each([
     ["steps", { steps: [] }],
     ["steps", { steps: Array.from({ length: 501 }, () => oneStep.steps[0]) }],
     ["steps.0.action", { steps: [{ action: "evaluate", code: "1" }] }],

@@ -4,6 +4,7 @@ import { createTestDatabase } from "../testing.ts";
 import type { TestDatabase } from "../testing.ts";
 import { completeAttempts } from "./complete.ts";
 import { getTask } from "./read.ts";
+import { recordEvents } from "./record-events.ts";
 
 let test: TestDatabase;
 beforeAll(async () => {
@@ -21,6 +22,25 @@ describe("ending attempts", () => {
     const forged = { ...ref, leaseId: "11111111-somebody-else", status: "failed" as const };
     expect(await test.db.tx((tx) => completeAttempts(tx, box.id, [forged]))).toMatchObject([{ taken: false }]);
     expect(await getTask(test.db, task.id)).toMatchObject({ state: "running", interruptions: 0 });
+  });
+
+  it("stores what Postgres cannot, a NUL or half a pair, as U+FFFD: one page's text holds nobody's results up", async () => {
+    const fleet = makeTestFleet(test.db);
+    const box = await fleet.addSandbox({ capacity: 2 });
+    for (let n = 0; n < 2; n += 1) await fleet.submit();
+    const refs = (await fleet.run()).filter((ref) => ref.sandboxId === box.id);
+    const at = new Date().toISOString();
+    const result = { "a\0": ["x\0y", "\ud83d", "\ud83d\ude00"] };
+    const events = refs.map((ref, n) => {
+      const error = { code: "step_failed", message: "it said \0" };
+      const data = n === 0 ? { status: "completed", result } : { status: "failed", result, error };
+      return { ...ref, at, seq: 1, type: "finished", data };
+    });
+    const stored = await test.db.tx((tx) => recordEvents(tx, { sandboxId: box.id, events }));
+    expect(stored.accepted).toHaveLength(2);
+    const done = await getTask(test.db, refs[0]?.taskId ?? "");
+    expect(done).toMatchObject({ state: "completed", result: { "a\ufffd": ["x\ufffdy", "\ufffd", "\ud83d\ude00"] } });
+    expect((await getTask(test.db, refs[1]?.taskId ?? ""))?.stateReason).toContain("it said \ufffd");
   });
 
   it("takes each attempt's end once in one call, and ends of different kinds together", async () => {

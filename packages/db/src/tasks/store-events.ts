@@ -1,5 +1,6 @@
 import type { EventInput, Finish } from "@valet/shared";
 import { tellLive } from "../notify.ts";
+import { storableJson } from "../storable-json.ts";
 import type { Tx } from "../sql.ts";
 
 /** What storing a batch of events found out. */
@@ -32,7 +33,7 @@ export async function storeEvents(
       events.map((event) => event.leaseId),
       events.map((event) => event.seq),
       events.map((event) => event.type),
-      events.map((event) => JSON.stringify(event.data)),
+      events.map((event) => storableJson(event.data)),
       events.map((event) => event.at),
       ...(ends.length === 0
         ? []
@@ -40,7 +41,7 @@ export async function storeEvents(
             ends.map((end) => end.taskId),
             ends.map((end) => end.fence),
             ends.map((end) => end.leaseId),
-            ends.map((end) => JSON.stringify(end.result ?? {})),
+            ends.map((end) => storableJson(end.result ?? {})),
           ]),
     ],
   );

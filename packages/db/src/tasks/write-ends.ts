@@ -1,5 +1,6 @@
 import { sourcesOf, taskTransitions } from "@valet/shared";
 import type { End, TaskState } from "@valet/shared";
+import { storableJson, storableText } from "../storable-json.ts";
 import type { Tx } from "../sql.ts";
 
 const targets = ["completed", "failed", "cancelled", "timed_out", "queued", "needs_review"] as const;
@@ -37,11 +38,13 @@ export async function writeEnds(tx: Tx, sandboxId: string, ends: readonly End[])
       ends.map((end) => end.finish.taskId),
       ends.map((end) => end.finish.fence),
       ends.map((end) => end.finish.status),
-      ends.map((end) => end.finish.reason ?? end.finish.error?.message ?? null),
+      ends
+        .map((end) => end.finish.reason ?? end.finish.error?.message ?? null)
+        .map((text) => text && storableText(text)),
       ends.map((end) => end.decision.to),
-      ends.map((end) => end.decision.reason),
-      ends.map((end) => (end.finish.result ? JSON.stringify(end.finish.result) : null)),
-      ends.map((end) => (end.decision.error ? JSON.stringify(end.decision.error) : null)),
+      ends.map((end) => storableText(end.decision.reason)),
+      ends.map((end) => (end.finish.result ? storableJson(end.finish.result) : null)),
+      ends.map((end) => (end.decision.error ? storableJson(end.decision.error) : null)),
       ends.map((end) => end.decision.isFree),
       sandboxId,
       legalMoves,

@@ -26,6 +26,7 @@ export interface Browser {
 export interface BrowserOptions {
   browserPath: string;
   display: string | undefined;
+  browserEnv: Record<string, string>;
   guard: NetworkGuard;
 }
 
@@ -54,6 +55,7 @@ export async function launchBrowser(profileDir: string, options: BrowserOptions)
   try {
     context = await chromium.launchPersistentContext(profileDir, {
       executablePath: options.browserPath,
+      env: options.browserEnv,
       headless: options.display === undefined,
       chromiumSandbox: !isRoot,
       handleSIGINT: false,

@@ -56,6 +56,8 @@ export interface WorkerConfig {
   allowedPrivateHosts: string[];
   leaseMs: number;
   display: string | undefined;
+  /** All of our environment that a browser gets: strangers' pages run in it, and our secrets are none of its business. */
+  browserEnv: Record<string, string>;
   logLevel: string;
 }
 
@@ -80,6 +82,12 @@ export function readWorkerConfig(env: Record<string, string | undefined> = proce
       .filter((host) => host !== ""),
     leaseMs: parsed.VALET_LEASE_MS,
     display: parsed.DISPLAY,
+    browserEnv: forBrowsers(env),
     logLevel: parsed.LOG_LEVEL,
   };
+}
+
+function forBrowsers(env: Record<string, string | undefined>): Record<string, string> {
+  const names = ["PATH", "HOME", "LANG", "TZ", "DISPLAY", "XAUTHORITY"];
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }

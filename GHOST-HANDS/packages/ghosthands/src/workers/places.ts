@@ -28,7 +28,10 @@ export interface Places {
   want(desired: DesiredSlots): void;
   /** A ready browser for a slot, the spare, or whichever is free first (`any`); waits until there is one. */
   claim(wanted: Role | "any", signal: AbortSignal): Promise<Place>;
-  /** The job is over: kills the browser and prepares a fresh one, if still wanted. */
+  /**
+   * The job is over: kills the browser and prepares a fresh one, if still wanted. Resolves once the old one was ended: whether and when
+   * the next one starts is not the job's affair.
+   */
   release(place: Place): Promise<void>;
   slots(): SlotView[];
   spare(): { state: SpareState; error: string | null };
@@ -144,13 +147,28 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
     reconcile();
   }
 
-  async function renew(place: Place, browser: Browser): Promise<void> {
+  async function renew(place: Place, browser: Browser, killed = browser.kill()): Promise<void> {
     place.state = "preparing";
     place.browser = undefined;
     onChange();
-    await browser.kill();
+    await untilGone(place, browser, killed);
     if (isWanted(place.role)) await prepare(place);
     else remove(place);
+  }
+
+  /** A process that survives SIGKILL, or a profile that cannot be removed, costs this place, not the worker and its other jobs. */
+  async function untilGone(place: Place, browser: Browser, killed: Promise<void>): Promise<void> {
+    for (let next = killed; ; next = browser.kill()) {
+      try {
+        return await next;
+      } catch (error) {
+        place.error = error instanceof Error ? error.message : String(error);
+        logger.error({ event: "browser_not_gone", role: place.role, error: place.error });
+        onChange();
+        if (closed.signal.aborted) return;
+        await pause(place, maxRetryMs);
+      }
+    }
   }
 
   /** One that is being launched is removed by whoever launches it. */
@@ -212,10 +230,11 @@ export function makePlaces({ capacity, file, launch, onChange, logger }: PlacesD
         reconcile();
       }),
     async release(place) {
-      if (!place.browser) return;
-      const renewed = renew(place, place.browser);
-      start(renewed);
-      await renewed;
+      const { browser } = place;
+      if (!browser) return;
+      const killed = browser.kill();
+      start(renew(place, browser, killed));
+      await killed.catch(() => undefined);
     },
     slots: () =>
       [...places]

@@ -125,7 +125,9 @@ export function makeWorker(deps: WorkerDeps): Worker {
     held.set(jobId, { view: attempt.view, journal, attempt });
     running.set(jobId, attempt);
     onChange();
-    void attempt.done.then(() => ended(jobId, attempt));
+    void attempt.done
+      .catch((error: unknown) => logger.error({ event: "attempt_end_failed", jobId, error: String(error) }))
+      .finally(() => ended(jobId, attempt));
   }
 
   function refusalOf(job: GhJobSpec): { code: string; message: string } | undefined {
