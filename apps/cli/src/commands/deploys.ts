@@ -9,6 +9,7 @@ import {
   strategies,
 } from "@valet/shared";
 import type { Command } from "commander";
+import { usageFailure } from "../failure.ts";
 import { environmentFlag, integer, list, oneOf, onOff, pairs, pattern, textOf } from "../flags.ts";
 import type { Runner } from "../program.ts";
 import { addDeployPlans, planRevision } from "./deploy-plans.ts";
@@ -111,12 +112,29 @@ function addCreate(group: Command, run: Runner): void {
     .option("--snapshot <path>", "--direct: signed fleet snapshot (default: .valet/fleet-snapshot.json)", textOf(4000))
     .option("--force-direct", "--direct although the API answers")
     .action((imageTag: string, flags: DeployCreateFlags, command: Command) =>
-      run(command, async (context) =>
-        flags.direct
+      run(command, async (context) => {
+        refuseOfOtherMode(flags);
+        return flags.direct
           ? (await import("../direct/direct-deploy.ts")).directDeploy(context, imageTag, flags)
-          : (await import("../deploys/create-deploy.ts")).createDeploy(context, imageTag, flags),
-      ),
+          : (await import("../deploys/create-deploy.ts")).createDeploy(context, imageTag, flags);
+      }),
     );
+}
+
+/** A flag that would be read by nobody is a mistake: without `--direct`, `--hosts-file` would not keep a deploy to those hosts. */
+function refuseOfOtherMode(flags: DeployCreateFlags): void {
+  const ofDirect = { "--hosts-file": flags.hostsFile, "--keys-file": flags.keysFile, "--snapshot": flags.snapshot };
+  const ofApi = {
+    "--plan-revision": flags.planRevision,
+    "--watch": flags.watch,
+    "--ignore-freeze": flags.ignoreFreeze,
+  };
+  const foreign = flags.direct ? ofApi : { ...ofDirect, "--force-direct": flags.forceDirect };
+  const [given] = Object.entries(foreign).filter(([, value]) => value !== undefined && value !== false);
+  if (!given) return;
+  throw flags.direct
+    ? usageFailure(`${given[0]} means nothing with --direct`, "Leave it out: it speaks of a deploy through the API.")
+    : usageFailure(`${given[0]} is for --direct only`, "Add --direct, or leave it out.");
 }
 
 const actions: Record<DeployActionName, { description: string; watch: string }> = {

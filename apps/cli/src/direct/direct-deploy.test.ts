@@ -88,6 +88,26 @@ describe("a deploy past the API", () => {
     expect((await deploy("v2")).code).toBe(0);
   });
 
+  it("one that completed is not taken back in silence: the way back is named, and nothing is done", async () => {
+    expect((await deploy("v2")).code).toBe(0);
+    const id = /^(\w+) +staging +v2/m.exec((await valet("direct", "list")).stdout)?.[1] ?? "";
+    const ran = await valet("direct", "rollback", id);
+    expect([ran.code, servingDigests()]).toEqual([1, [digestOf("v2"), digestOf("v2")]]);
+    expect(ran.stderr).toContain("is not taken back");
+    expect(ran.stderr).toContain("deploys create v1 --environment staging --direct");
+  });
+
+  it.each([
+    [["--hosts-file", "hosts.txt"], "--hosts-file is for --direct only"],
+    [["--force-direct"], "--force-direct is for --direct only"],
+    [["--direct", "--hosts-file", "hosts.txt", "--watch"], "--watch means nothing with --direct"],
+    [["--direct", "--plan-revision", `p1${"-abcdef".repeat(6)}`], "--plan-revision means nothing with --direct"],
+  ])("%j is a mistake, not a wish to ignore", async (flags, message) => {
+    const ran = await valet("deploys", "create", "v2", "--environment", "production", ...flags);
+    expect([ran.code, servingDigests()]).toEqual([2, [digestOf("v1"), digestOf("v1")]]);
+    expect(ran.stderr).toContain(message);
+  });
+
   it("another strategy than rolling is refused by its knob", async () => {
     const ran = await deploy("v2", "--knob", "strategy=canary");
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("--knob strategy=canary needs the API")]);

@@ -1,5 +1,5 @@
 import type { DeployDocument } from "@valet/rollout";
-import type { DeployActionName } from "@valet/shared";
+import type { DeployActionName, DeployState } from "@valet/shared";
 import type { DeployCreateFlags } from "../commands/deploys.ts";
 import type { CliContext } from "../context.ts";
 import { isEnded } from "../deploys/deploy-changes.ts";
@@ -61,16 +61,26 @@ export async function continueDirect(
     throw usageFailure(`${given} is the beginning of ${found.length} direct deploys here`, "See valet direct list.");
   }
   const { document } = journal;
-  if (isEnded(document) && action !== "rollback") {
-    throw usageFailure(`The direct deploy ${shorten(document.id)} is ${document.state}`, "Nothing is left to do.");
+  const is = `The direct deploy ${shorten(document.id)} is ${document.state}`;
+  if (isEnded(document) && action === "rollback" && document.state !== "failed") {
+    const to = document.state === "completed" ? document.previousTag : null;
+    const back = `valet deploys create ${to ?? ""} --environment ${document.environment} --direct`;
+    throw new CliFailure(`${is}: it is not taken back, the release before it is deployed`, {
+      code: "conflict",
+      hint: to === null ? "There is no release before it that is known here." : `Go back to ${to}: ${back}`,
+    });
   }
+  if (isEnded(document) && action !== "rollback") throw usageFailure(is, "Nothing is left to do.");
   const isInterrupted = action === "resume" && document.state !== "paused" && document.state !== "rollback_paused";
   if (!isInterrupted) {
     const request = { kind: action, actor: journal.actor, reason: flags.reason ?? "", toDigest: null, toTag: null };
     folder.write({ ...journal, document: { ...document, request, revision: document.revision + 1 } });
   }
-  return takeForward(context, document.id, keys);
+  return takeForward(context, document.id, keys, wantedEnd[action]);
 }
+
+/** What the operator asked for when they said so. */
+const wantedEnd = { resume: "completed", abort: "aborted", rollback: "rolled_back" } as const;
 
 async function begin(
   context: CliContext,
@@ -123,10 +133,14 @@ function probedText({ name, address, agentPort, health, why }: ProbedHost): stri
   return `${where}  runs ${health.imageTag ?? "nothing"}, ${health.activeWorkers ?? "an unknown number of"} tasks`;
 }
 
-async function takeForward(context: CliContext, id: string, keys: OperatorKeys): Promise<ExitCode> {
+async function takeForward(
+  context: CliContext,
+  id: string,
+  keys: OperatorKeys,
+  wanted: DeployState = "completed",
+): Promise<ExitCode> {
   const folder = journalFolder(context.io.folder);
   const document = await runJournal(context, folder, id, keys);
-  const isCompleted = document.state === "completed";
   const text = context.json ? JSON.stringify(endDocument(document, folder.pathOf(id))) : endText(document);
   context.io.stdout.write(`${text}\n`);
   if (isEnded(document) && (await apiAnswers(context))) await tryUpload(context);
@@ -135,7 +149,7 @@ async function takeForward(context: CliContext, id: string, keys: OperatorKeys):
       "The API does not answer yet. It takes the journal with the next command that reaches it, or: valet direct upload",
     );
   }
-  return isCompleted ? exitCodes.done : exitCodes.failed;
+  return document.state === wanted ? exitCodes.done : exitCodes.failed;
 }
 
 const endDocument = ({ id, state, stateReason, imageDigest, hosts }: DeployDocument, journal: string) => ({
