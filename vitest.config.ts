@@ -49,7 +49,7 @@ export default defineConfig({
             "GHOST-HANDS/packages/*/src/**/*.test.ts",
             "tools/**/*.test.ts",
           ],
-          maxWorkers: 4,
+          maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
