@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { agentRecords } from "../harness/agent-records.ts";
 import { type CommitProxy, startCommitProxy } from "../harness/commit-proxy.ts";
 import { expectNothingLeftOver } from "../harness/invariants.ts";
 import { quickKnobs, startTestStack, type TestStack } from "../harness/test-stack.ts";
@@ -51,8 +52,11 @@ describe("first 7: crash-safe", () => {
   }, 900_000);
 });
 
-/** One rollout to its end; the end is the same each time. */
+/** One rollout to its end; the end is the same each time, and nothing on the way there was done twice. */
 async function rollout(version: string): Promise<void> {
+  const [sandbox] = stack.sandboxes;
+  if (!sandbox) throw new Error("there is one sandbox");
+  const { generationsMade } = agentRecords(sandbox);
   const release = await stack.publish(version);
   const id = await stack.startDeploy(version, quickKnobs);
   const deploy = await stack.untilDeploy(id, ["completed", "failed", "rolled_back", "aborted", "paused"]);
@@ -68,4 +72,7 @@ async function rollout(version: string): Promise<void> {
      GROUP BY g.image_digest`,
   );
   expect(serving).toEqual([{ image_digest: release.digest, n: 1 }]);
+  const after = agentRecords(sandbox);
+  expect(after.generationsMade - generationsMade, "generations made").toBe(1);
+  expect(after.commandsOf(id), "commands the agent carried out").toEqual(["deploy"]);
 }
