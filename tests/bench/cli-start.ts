@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 
 const root = dirname(dirname(import.meta.dirname));
 const runs = 15;
-/** Issue 2: `valet` starts in at most this long. */
+/** Target: `valet` starts in at most this long. */
 const targetMs = 250;
 
 /** Median start time of the launcher with the built command line, for two commands that ask nobody. Prints JSON. */

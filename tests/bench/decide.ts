@@ -3,7 +3,7 @@ import { loadavg } from "node:os";
 import { createTestDatabase } from "@valet/db";
 import { bundle } from "./decide/bundled.ts";
 
-/** Issue 3: over 10,000 hosts and 40,000 tasks. `p95Ms` is for a plan and a decision together. */
+/** Target: over 10,000 hosts and 40,000 tasks. `p95Ms` is for a plan and a decision together. */
 const targets = { p95Ms: 50, rssMb: 300, storedMs: 1000 };
 
 /** What a container of 300 MB would be told: V8 lets garbage lie as long as nobody says how much memory there is. */

@@ -6,7 +6,7 @@ import { Agent, request } from "undici";
 import { startTestStack } from "../harness/test-stack.ts";
 import { percentileMs } from "./fleet/measure.ts";
 
-/** Issue 2: API 201 -> browser action started, fleet idle; and with a long queue of others' at most twice that. */
+/** Target: API 201 -> browser action started, fleet idle; and with a long queue of others' at most twice that. */
 const targets = { p50Ms: 25, p95Ms: 100, crowdedRatio: 2 };
 
 /** What a measurement needs of a running system: one whose slots are ready and that has nothing to do. */

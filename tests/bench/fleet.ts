@@ -9,7 +9,7 @@ import { startStubAgent } from "./fleet/stub-agent.ts";
 const slots = 2;
 /** The stub agent's, for all hosts. */
 const agentKey = "the benchmark's agent key";
-/** Issue 2: heartbeats p99 and memory of each process. */
+/** Target: heartbeats p99 and memory of each process. */
 const targets = { p99Ms: 100, rssMb: 350 };
 /** Tasks that run through the whole outage. */
 const longTasks = 200;

@@ -7,7 +7,7 @@ import { measureGraphile } from "./queue/graphile.ts";
 import { type Measured, measureOurs } from "./queue/ours.ts";
 import { holdRate } from "./queue/sustained.ts";
 
-/** Issue 2: at least the peer's throughput at the same batch size, and 200 tasks/s held with dead tuples and latency flat. */
+/** Target: at least the peer's throughput at the same batch size, and 200 tasks/s held with dead tuples and latency flat. */
 const targetRatio = 1;
 const sustainedPerSecond = 200;
 /** Postgres plans a prepared statement anew for its first five runs on each connection. */

@@ -5,7 +5,7 @@ import { defaultKnobs } from "@valet/shared";
 import { startTestStack, type SubmittedTask, type TestStack } from "../harness/test-stack.ts";
 import { waitFor } from "../../tools/local-stack/wait-for.ts";
 
-/** Issue 3: the engine adds at most this to what the hosts themselves need, and long tasks change nothing. */
+/** Target: the engine adds at most this to what the hosts themselves need, and long tasks change nothing. */
 const targets = { overheadRatio: 1.15, busyToIdleRatio: 1.2 };
 const sandboxes = 3;
 const slots = 2;

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { coverageOf } from "../../packages/rollout/src/simulation/coverage.ts";
 import { sweepParallel } from "../../packages/rollout/src/simulation/sweep-parallel.ts";
 
-/** Issue 3: 10,000 seeds in at most 10 min on two cores, and at least 95 % of the reachable pairs of state and fault met. */
+/** Target: 10,000 seeds in at most 10 min on two cores, and at least 95 % of the reachable pairs of state and fault met. */
 const targets = { seedsPerMinute: 1000, coverage: 0.95 };
 
 /**

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 
 const webDir = join(dirname(dirname(import.meta.dirname)), "apps", "web");
-/** Issue 2: JavaScript that the dashboard loads before it shows its first page. */
+/** Target: JavaScript that the dashboard loads before it shows its first page. */
 const targetBytes = 200_000;
 
 /** Builds the dashboard afresh and weighs it, gzipped: what the first page loads, and every chunk. Prints JSON. */

@@ -8,7 +8,7 @@ import { percentileMs } from "./fleet/measure.ts";
 
 const secret = "the benchmark's webhook secret";
 const path = "/api/v1/webhooks/ghosthands/deploy";
-/** Issue 2: a good webhook is answered within this while bad signatures pour in. */
+/** Target: a good webhook is answered within this while bad signatures pour in. */
 const targetMs = 250;
 const badPerSecond = 1_000;
 const tickMs = 10;
